@@ -34,7 +34,7 @@ macro_rules! answered {
 answered! {
     policy: Decide, Explain, ExplainPermit, ExplainRing, ExplainState, StatePrefix, ExplainNet, NetTerms, RuleText, Epoch, RuleReason;
     log: Write, Append, Proof, SetClock, FindLine, LineText, ReadEntry, ReadStamp, ReadHashes, Verify, Stats, Head, Await, Anchor, Refuse, ReadCount;
-    init: Services, Owners, Caps, Stat, Mem, Try, Ready, Board, Report, Irqs, Dma, Lives, Restart, Stop, Kill;
+    init: Services, Owners, Caps, Stat, Mem, Try, Ready, Board, Report, Irqs, Dma, Lives, Restart, Stop, Kill, Times;
     console: Write, Prompt, ReadLine, LineText, Insert, ReadKey;
     rtc: Now;
     power: Off, Reboot, Exit;

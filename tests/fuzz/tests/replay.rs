@@ -71,8 +71,8 @@ macro_rules! replays {
 }
 
 replays! {
-    archive board busd consoled description device disk elf init ledgers lines logd net policy policyd powerd queue ring
-    rngd rtcd serial state store syscalls system
+    archive board busd client consoled description device disk elf fetch httpd init ledgers lines logd net packets policy
+    policyd powerd queue ring rngd rtcd serial sockets state store syscalls system
 }
 
 #[test]

@@ -554,6 +554,10 @@ impl Machine for Outside {
         Err(Error::BadHandle)
     }
 
+    fn time_stat(&mut self, _: u64) -> Result<u64, Error> {
+        Err(Error::BadHandle)
+    }
+
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
         let given = self.cap(window).ok_or(Error::BadHandle)?.clone();
         self.child(window, Some(BUSD_PROCESS), given.rights, given.range)?;

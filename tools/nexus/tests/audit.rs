@@ -29,6 +29,12 @@ fn says_who_may_touch_what() {
     let audit = of_image(&image("test")).expect("a good image");
     assert_golden("audit.txt", &audit.to_text(132));
     assert_golden("audit.json", &format!("{}\n", audit.to_json().expect("JSON")));
+    assert_golden("audit.svg", &format!("{}\n", audit.to_svg()));
+    let svg = audit.to_svg();
+    for window in &audit.windows {
+        let title = format!("<title>{}: {}</title>", window.rule, window.reason);
+        assert!(svg.contains(&title), "{title}\n{svg}");
+    }
 }
 
 #[test]

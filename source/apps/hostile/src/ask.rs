@@ -117,6 +117,7 @@ fn ask_logd(score: &mut Score, logd: Client<Log>) {
 fn ask_init(score: &mut Score, init: Client<Init>) {
     score.denied(init, &init::Owners { cursor: 0 });
     score.denied(init, &init::Irqs { cursor: 0 });
+    score.denied(init, &init::Times { cursor: 0 });
     score.denied(init, &init::Caps { service: ids::CONSOLED, zero: Zero::ZERO, cursor: 0 });
     score.denied(init, &init::Try { service: ids::CONSOLED, device: 0, rights: 0 });
     score.take(init_hides_roots(init));

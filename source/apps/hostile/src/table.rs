@@ -106,6 +106,7 @@ pub(crate) const ALL: &[Attack] = &[
     role("hold", "answers one call twice, and tells the thief how", Role::Hold),
     role("steal", "answers a call that another service received", Role::Steal),
     // attack 30 Q: ask init, policyd and logd for what only others may have; denied each time; broken: init-inspect, policyd-inspect
+    // attack 108 Q: ask init for how long others ran; denied; broken: init-inspect
     // attack 78 Q: write, prompt and read at consoled with records, tests and kernel lines of this run; none goes out as one; broken: console-read
     role("ask", "asks for what only others may have, in the name of init", Role::Ask),
     role("flood", "floods the log", Role::Flood),

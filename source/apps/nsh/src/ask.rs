@@ -9,7 +9,7 @@ use nexus_proto::entropy::{Entropy, Random};
 use nexus_proto::init::{
     Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, Init, IrqEntry, Irqs, Kill, LifeInfo, Lives,
     Mem, MemInfo, OwnerInfo, Owners, Readiness, Ready, Restart, ServiceInfo, ServiceStat, Services,
-    Stat, Stop, Try, TryAnswer,
+    Stat, Stop, TimeInfo, Times, Try, TryAnswer,
 };
 use nexus_proto::log::{Event, FindLine, Head, HeadInfo, LineInfo, LineText, Log, ReadCount};
 use nexus_proto::net::{self, Card, Counters, Direction, Net};
@@ -147,6 +147,11 @@ pub fn order(order: Order, service: u32) -> Result<(), Trouble> {
 /// Memory and objects.
 pub fn mem() -> Result<MemInfo, Trouble> {
     ask::<Init, _>(ids::INIT, &Mem {})
+}
+
+/// The time of each priority that ran.
+pub fn priorities() -> Result<Vec<TimeInfo>, Trouble> {
+    list(ids::INIT, |cursor| Times { cursor }, |item| item.next.into())
 }
 
 /// How far distribution is.

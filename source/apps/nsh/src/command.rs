@@ -60,6 +60,8 @@ pub enum Command {
     Order(Order, u32),
     /// What services use.
     Ps,
+    /// How long each priority ran.
+    Times,
     /// Memory.
     Mem,
     /// Lines.
@@ -167,6 +169,7 @@ pub fn parse(line: &str, names: &Names) -> Result<Option<Command>, String> {
         ("stop", args) => Command::Order(Order::Stop, service(spec, args.first(), names)?),
         ("kill", args) => Command::Order(Order::Kill, service(spec, args.first(), names)?),
         ("ps", _) => Command::Ps,
+        ("times", _) => Command::Times,
         ("mem", _) => Command::Mem,
         ("log", args) => Command::Log(log_part(spec, args, names)?),
         ("disk", []) => Command::Disk,

@@ -29,5 +29,4 @@ pub mod store;
 pub mod suggest;
 pub mod table;
 pub mod trouble;
-pub mod units;
 pub mod url;

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use nexus_abi::Rights;
 use nexus_proto::init::{Readiness, ServiceInfo};
@@ -12,6 +13,7 @@ use nexus_proto::policy::NO_RULE;
 use nexus_proto::state::Standing;
 use nexus_rt::{CallError, ns_of_ticks, ticks, uptime_ns};
 use nexus_sysdesc::bounds::{MAX_OPENS, MAX_REACHES};
+use nexus_words::amount::duration_at_length;
 
 use crate::archive;
 use crate::ask;
@@ -31,7 +33,6 @@ use crate::state::{self, Ask};
 use crate::store::Store;
 use crate::table::grid;
 use crate::trouble::Trouble;
-use crate::units::duration;
 
 /// What stands before the line.
 pub const PROMPT: &str = "nexus> ";
@@ -193,6 +194,7 @@ impl Shell {
                 let with_stat = |info: ServiceInfo| (info, ask::stat(info.service.id).ok());
                 show::ps(&services.iter().map(|info| with_stat(*info)).collect::<Vec<_>>())
             }
+            Command::Times => show::times(&ask::priorities()?, &ask::services()?),
             Command::Mem => show::mem(&ask::mem()?),
             Command::Disk => show::disk(&ask::disk()?, &ask::disk_stats()?),
             Command::DiskRead(sector) => match ask::disk()?.sectors {
@@ -210,7 +212,9 @@ impl Shell {
             Command::Sockets => show::sockets(&ask::sockets()?, &ask::network_stats()?, names),
             Command::Date => format!("{}\n", Date::of(ask::now()?.unix_ns)),
             Command::Random(count) => show::random(&ask::random(count)?),
-            Command::Uptime => format!("up {}\n", duration(uptime_ns())),
+            Command::Uptime => {
+                format!("up {}\n", duration_at_length(Duration::from_nanos(uptime_ns())))
+            }
             Command::Log(_)
             | Command::State(_)
             | Command::Ping(_)

@@ -120,6 +120,9 @@ specs! {
         "What follows is what its service file says of any end: never, on-failure, always. It does not \
          count as a death.";
     "ps" [] "ps", "the services: state, memory, and how they ended", "";
+    "times" [] "times", "how long each priority ran, and how long nothing did",
+        "The kernel looks about every 31 ms at what runs, and gives the time since its last look to that. What is \
+         done in the kernel for somebody counts as theirs.";
     "mem" [] "mem", "memory and kernel objects", "";
     "log" [LogPart, LogPart, LogPart] "log [-f] [SERVICE] [N|all]", "what the services said",
         "-f goes on showing what is new, until Ctrl-C or q.";
@@ -138,15 +141,20 @@ specs! {
         "Frames that were delivered, or that the card took; and those that were not, by reason. The card \
          hands over all frames of its network: those for another are left out.";
     "ip" [] "ip", "how the network stands: link, addresses, routers",
-        "netstackd speaks IP by the frames of the card (`net`). An address comes from DHCP or from the          description of the board; one of IPv6 from what a router tells, too.";
+        "netstackd speaks IP by the frames of the card (`net`). An address comes from DHCP or from the \
+         description of the board; one of IPv6 from what a router tells, too.";
     "sockets" [] "sockets", "who has which connection or port",
-        "To read is what came and its service has not taken; unsent is what it has given, and the peer has not          acknowledged. Who may reach whom is in policy.toml: `why SERVICE net tcp 80` tells.";
+        "To read is what came and its service has not taken; unsent is what it has given, and the peer has not \
+         acknowledged. Who may reach whom is in policy.toml: `why SERVICE net tcp 80` tells.";
     "ping" [Host] "ping HOST", "ask a host for an echo, four times",
         "HOST is a name or an address. Ctrl-C or q ends it.";
     "resolve" [HostName] "resolve NAME", "the addresses of a name",
         "Asks the servers that `ip` lists. Needs the permission `resolve`.";
     "fetch" [Url] "fetch URL", "show a page of http",
-        "URL is http://HOST[:PORT][/PATH]. 16 KiB of the page are shown, with each character that would move the          cursor written as its number. What it says of another place is shown, and not followed. The board keeps          this machine from all that is outside; `cargo nexus run --net open` lifts that, and 10.0.2.2 is then          the person's own machine.";
+        "URL is http://HOST[:PORT][/PATH]. 16 KiB of the page are shown, with each character that would move the \
+         cursor written as its number. What it says of another place is shown, and not followed. The board keeps \
+         this machine from all that is outside; `cargo nexus run --net open` lifts that, and 10.0.2.2 is then \
+         the person's own machine.";
     "date" [] "date", "the wall clock", "";
     "uptime" [] "uptime", "time since the machine started", "";
     "random" [Bytes] "random [N]", "random bytes, 16 if nobody says how many",
@@ -175,7 +183,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("df", "state"),
     ("lsdev", "devices"),
     ("lspci", "devices"),
-    ("top", "ps"),
+    ("top", "times"),
     ("interrupts", "irqs"),
     ("free", "mem"),
     ("dmesg", "log"),

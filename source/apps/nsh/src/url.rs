@@ -75,7 +75,9 @@ impl Url {
     /// # Errors
     /// Why it is none, for the person who typed it.
     pub fn parse(word: &str) -> Result<Url, String> {
-        let rest = match word.split_once("://") {
+        // Behind a slash or a question mark it belongs to the path.
+        let scheme = word.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '?', '#']));
+        let rest = match scheme {
             None => word,
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
             Some((scheme, _)) => {
@@ -157,6 +159,9 @@ mod tests {
             ("http://[2001:db8::7]:65535/", "http://[2001:db8::7]:65535/"),
             ("2001:db8::7", "http://[2001:db8::7]/"),
             ("[::1]", "http://[::1]/"),
+            ("example.org/?u=https://a", "http://example.org/?u=https://a"),
+            ("example.org?https://a", "http://example.org/?https://a"),
+            ("http://example.org/a://b", "http://example.org/a://b"),
         ] {
             assert_eq!(url(word), meant);
         }

@@ -42,9 +42,13 @@ fn must(row: usize) -> Must {
     let call = u64::try_from(row).ok().and_then(Syscall::decode);
     match call {
         Some(Syscall::Null | Syscall::Yield) => Must::BeDone,
-        Some(Syscall::ProcessCreate | Syscall::ConsoleWrite | Syscall::ProcessEnd) | None => {
-            Must::BeRefused
-        }
+        Some(
+            Syscall::ProcessCreate
+            | Syscall::ConsoleWrite
+            | Syscall::ProcessEnd
+            | Syscall::TimeStat,
+        )
+        | None => Must::BeRefused,
         // Nobody but init has MANAGE on a line or a window, nobody PLACE; nothing interrupts.
         Some(Syscall::IrqAck | Syscall::IrqStat | Syscall::CapLimit) => Must::BeRefused,
         Some(

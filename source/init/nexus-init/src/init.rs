@@ -39,6 +39,12 @@ pub trait Machine: World + Loader {
     /// As there.
     fn irq_stat(&mut self, irq: Handle) -> Result<IrqInfo, Error>;
 
+    /// As the system call of that name, by the authority to make processes.
+    ///
+    /// # Errors
+    /// As there.
+    fn time_stat(&mut self, priority: u64) -> Result<u64, Error>;
+
     /// Has busd take a device, with its window, and waits for its answer for a bounded time.
     ///
     /// # Errors

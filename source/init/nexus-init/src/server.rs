@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use nexus_abi::{CapInfo, Handle, KindCode, Message, Sender};
 use nexus_proto::init::{
-    Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, EndKind, IrqEntry, Irqs, MemInfo, OwnerInfo,
-    OwnerState, Owners, Readiness, Report, ReportState, Request, ServiceInfo, ServiceStat,
-    ServiceState, Services, Stat, Try, TryAnswer,
+    Board, BoardEntry, CapEntry, Caps, Dma, DmaEntry, EndKind, IDLE, IrqEntry, Irqs, MemInfo,
+    OwnerInfo, OwnerState, Owners, Readiness, Report, ReportState, Request, ServiceInfo,
+    ServiceStat, ServiceState, Services, Stat, TimeInfo, Times, Try, TryAnswer,
 };
 use nexus_proto::policy::NO_LINE;
 use nexus_proto::{Name, Operation, ServiceError, Subject, Zero, ids};
@@ -42,6 +42,7 @@ impl<M: Machine> Init<M> {
             Request::Lives(ask) => ask.answer(self.life_info(ask)),
             Request::Restart(ask) => ask.answer(self.order(sender, ask.service, Then::Again)),
             Request::Stop(ask) => ask.answer(self.order(sender, ask.service, Then::Stop)),
+            Request::Times(ask) => ask.answer(self.time_info(sender, ask)),
             Request::Kill(ask) => ask.answer(self.order(sender, ask.service, Then::AsRuled)),
         }
     }
@@ -112,6 +113,24 @@ impl<M: Machine> Init<M> {
             state: u8::try_from(info.state.code()).unwrap_or(0),
             zero: Zero::ZERO,
         })
+    }
+
+    /// The first priority at or after the cursor that ran.
+    fn time_info(&mut self, sender: Sender, ask: &Times) -> Answer<Times> {
+        self.require(sender, Permission::View)?;
+        let cursor = u8::try_from(ask.cursor).map_err(|_| ServiceError::NotFound)?;
+        let mut ran = None;
+        for priority in cursor..=IDLE {
+            let ticks = self.machine.time_stat(priority.into());
+            match (ran, ticks.map_err(|_| ServiceError::Unavailable)?) {
+                (_, 0) => {}
+                (None, ticks) => {
+                    ran = Some(TimeInfo { next: 0, priority, zero: Zero::ZERO, ticks })
+                }
+                (Some(info), _) => return Ok(TimeInfo { next: priority.into(), ..info }),
+            }
+        }
+        ran.ok_or(ServiceError::NotFound)
     }
 
     /// The first device at or after the cursor that reaches memory by itself.

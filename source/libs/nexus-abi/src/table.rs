@@ -254,6 +254,11 @@ syscalls! {
     plain 36 MmioWriteDma SYSCALL_MMIO_WRITE_DMA
         fn mmio_write_dma(window: Handle, offset: u64, object: Handle, object_offset: u64) -> (),
         [BadHandle, WrongKind, Denied, RegisterDenied, Misaligned, OutOfRange, BadState, Busy];
+    /// Tells (Spawn capability) the ticks in which threads of a priority ran; of number 32, those in which
+    /// nothing ran. The kernel looks at the timer about every 31 ms, and gives the time since its last look to
+    /// the priority that it finds: the numbers together are the time up to that look.
+    plain 37 TimeStat SYSCALL_TIME_STAT fn time_stat(spawn: Handle, priority: u64) -> u64,
+        [BadHandle, WrongKind, OutOfRange];
 }
 
 #[cfg(target_arch = "riscv64")]

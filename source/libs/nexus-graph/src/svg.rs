@@ -29,8 +29,10 @@ pub fn alone(graph: &Graph, what: &str) -> String {
 fn draw(graph: &Graph, what: &str, alone: bool) -> Markup {
     let placed = place(graph);
     let Placed { width, height, .. } = placed;
+    // What is within a picture is told to nobody who cannot see it: on a page these are links.
+    let role = if alone { "img" } else { "group" };
     html! {
-        svg .graph xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(what)
+        svg .graph xmlns="http://www.w3.org/2000/svg" role=(role) aria-label=(what)
             viewBox=(format!("0 0 {width} {height}")) width=(width) height=(height) {
             @if alone { style { (STYLE) } }
             @for one in graph.lines() { (line(graph, &placed, one)) }

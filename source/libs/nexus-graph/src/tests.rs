@@ -1,3 +1,5 @@
+extern crate std;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -86,7 +88,10 @@ fn text_stays_text() {
 #[test]
 fn only_the_file_has_its_style() {
     let graph = graph();
-    assert!(!svg(&graph, "all").into_string().contains("<style"));
+    let page = svg(&graph, "all").into_string();
+    assert!(
+        !page.contains("<style") && page.contains("role=\"group\"") && page.contains("<a href=")
+    );
     assert!(alone(&graph, "all").contains("<style>.graph {"));
 }
 
@@ -118,4 +123,52 @@ fn a_long_name_is_cut() {
     graph.node(node(0, Kind::Device, &"é".repeat(40), 0));
     let text = svg(&graph, "all").into_string();
     assert!(text.contains(&format!(">{}…<", "é".repeat(31))), "{text}");
+}
+
+/// What is drawn, byte for byte: a graph with each kind of box and line, with names of many lengths, columns of
+/// different heights, lines within a column and across one, both ways. `NEXUS_UPDATE=1` writes it anew, to be looked at.
+#[test]
+fn a_graph_is_drawn_as_before() {
+    let mut graph = graph();
+    graph.node(Node { note: "virtio, line 7".to_string(), ..node(1, Kind::Service, "a", 20) });
+    graph.node(node(3, Kind::Owner, "a name that is as long as a name may be", 21));
+    for (from, to, kind) in [(13, 14, Tie::Shares), (14, 2, Tie::Shares), (6, 13, Tie::Holds)] {
+        graph.line(Line { tie: kind, ..tie(from, to) });
+    }
+    graph.line(Line { rule: String::new(), ..tie(0, 14) });
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/drawn.svg");
+    let drawn = format!("{}\n", alone(&graph, "Who owns what"));
+    if std::env::var_os("NEXUS_UPDATE").is_some() {
+        std::fs::write(path, &drawn).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), drawn, "run this test with NEXUS_UPDATE=1");
+    // However they come, lines cross as seldom.
+    let sorted = columns(&graph);
+    assert_eq!(sorted.iter().map(Vec::len).collect::<Vec<_>>(), [6, 7, 1, 1]);
+}
+
+#[test]
+fn lines_to_nowhere_and_to_oneself_are_left_out() {
+    let mut graph = graph();
+    let (count, boxes) = (graph.lines().len(), graph.nodes().len());
+    for (from, to) in [(3, 3), (0, boxes), (boxes, 0), (boxes, boxes)] {
+        graph.line(tie(from, to));
+    }
+    assert_eq!((graph.lines().len(), graph.left_out()), (count, 4));
+    graph.line(tie(0, boxes - 1));
+    assert_eq!((graph.lines().len(), graph.left_out()), (count + 1, 4));
+}
+
+#[test]
+fn lines_between_other_columns_do_not_cross() {
+    let mut graph = Graph::default();
+    for column in [0, 0, 1, 1, 2, 2] {
+        graph.node(node(column, Kind::Service, "a", 1));
+    }
+    let drawn: Vec<Vec<usize>> = [[0, 1], [2, 3], [4, 5]].map(Vec::from).into();
+    // Crossed, were they between the same columns.
+    [tie(0, 3), tie(2, 4), tie(1, 4)].into_iter().for_each(|line| graph.line(line));
+    assert_eq!(crossings(&graph, &drawn), 0);
+    graph.line(tie(2, 1));
+    assert_eq!(crossings(&graph, &drawn), 1);
 }

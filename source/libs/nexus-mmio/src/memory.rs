@@ -162,13 +162,13 @@ impl Exact for SharedMemory<ReadWrite> {
 }
 
 impl<A: Readable, L: Length> SharedMemory<A, L> {
-    /// Loads words from `offset` on. Where they go is written a word at a time when it is aligned.
+    /// Loads words from `offset` on. Where they go is written a word at a time: each is of two that were loaded where it
+    /// is not aligned.
     #[inline]
     fn load_words(&self, offset: usize, to: &mut [[u8; WORD]]) -> Result<(), Outside> {
-        let Ok(words) = <[u64]>::mut_from_bytes(to.as_flattened_mut()) else {
-            let loaded = self.words(offset, to.len())?;
-            to.iter_mut().zip(loaded).for_each(|(to, word)| *to = word.to_ne_bytes());
-            return Ok(());
+        let to = to.as_flattened_mut();
+        let Ok(words) = <[u64]>::mut_from_bytes(to) else {
+            return self.load_skewed(offset, to);
         };
         let (blocks, rest) = words.as_chunks_mut::<BLOCK>();
         let mut at = offset;
@@ -181,14 +181,45 @@ impl<A: Readable, L: Length> SharedMemory<A, L> {
         rest.iter_mut().zip(loaded).for_each(|(to, word)| *to = word);
         Ok(())
     }
+
+    /// The same for whole words that go where no word begins.
+    fn load_skewed(&self, offset: usize, to: &mut [u8]) -> Result<(), Outside> {
+        let mut words = self.words(offset, to.len() / WORD)?.map(u64::from_le);
+        let Some(first) = words.next() else { return Ok(()) };
+        let (before, rest) = to.split_at_mut(skew(to));
+        let (middle, behind) = rest.split_at_mut(words.len() * WORD);
+        let (low, high) = (8 * before.len() as u32, 8 * behind.len() as u32);
+        before.iter_mut().zip(first.to_le_bytes()).for_each(|(to, byte)| *to = byte);
+        // It begins where a word does, and has whole ones.
+        let middle = <[u64]>::mut_from_bytes(middle).map_err(|_| Outside)?;
+        let mut left = first >> low;
+        for (to, word) in middle.iter_mut().zip(words) {
+            *to = (left | word << high).to_le();
+            left = word >> low;
+        }
+        behind.iter_mut().zip(left.to_le_bytes()).for_each(|(to, byte)| *to = byte);
+        Ok(())
+    }
+}
+
+/// Bytes until a word begins.
+fn skew(bytes: &[u8]) -> usize {
+    bytes.as_ptr().addr().wrapping_neg() % WORD
+}
+
+/// Bytes, fewer than a word, as the lowest of one.
+fn lowest(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 impl<L: Length> SharedMemory<ReadWrite, L> {
-    /// Stores words from `offset` on. Where they come from is read a word at a time when it is aligned.
+    /// Stores words from `offset` on. Where they come from is read a word at a time: each that is stored is of two where it
+    /// is not aligned.
     #[inline]
     fn store_words(&mut self, offset: usize, from: &[[u8; WORD]]) -> Result<(), Outside> {
-        let Ok(words) = <[u64]>::ref_from_bytes(from.as_flattened()) else {
-            return self.put_words(offset, from.iter().map(|word| u64::from_ne_bytes(*word)));
+        let from = from.as_flattened();
+        let Ok(words) = <[u64]>::ref_from_bytes(from) else {
+            return self.store_skewed(offset, from);
         };
         let (blocks, rest) = words.as_chunks::<BLOCK>();
         let mut at = offset;
@@ -198,6 +229,26 @@ impl<L: Length> SharedMemory<ReadWrite, L> {
             at += BLOCK * WORD;
         }
         self.put_words(at, rest.iter().copied())
+    }
+
+    /// The same for whole words that come from where no word begins.
+    fn store_skewed(&mut self, offset: usize, from: &[u8]) -> Result<(), Outside> {
+        let Some(few) = (from.len() / WORD).checked_sub(1) else { return Ok(()) };
+        let (before, rest) = from.split_at(skew(from));
+        let (middle, behind) = rest.split_at(few * WORD);
+        let (low, high) = (8 * before.len() as u32, 8 * behind.len() as u32);
+        // It begins where a word does, and has whole ones.
+        let middle = <[u64]>::ref_from_bytes(middle).map_err(|_| Outside)?;
+        let mut places = self.places(offset, few + 1).ok_or(Outside)?;
+        let mut left = lowest(before);
+        for (word, place) in middle.iter().zip(places.by_ref()) {
+            let word = u64::from_le(*word);
+            place.store((left | word << low).to_le());
+            left = word >> high;
+        }
+        let last = (left | lowest(behind) << low).to_le();
+        places.for_each(|place| place.store(last));
+        Ok(())
     }
 }
 

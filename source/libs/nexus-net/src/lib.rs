@@ -35,6 +35,8 @@ mod answer;
 mod connection;
 mod datagrams;
 mod error;
+#[cfg(feature = "fake")]
+pub mod exercise;
 #[cfg(feature = "async")]
 pub mod io;
 mod link;

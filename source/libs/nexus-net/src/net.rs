@@ -220,7 +220,7 @@ impl<L: Link<M>, M: SharedMut> Net<L, M> {
     }
 
     /// That nothing is in use any more.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fake"))]
     pub(crate) fn is_idle(&self) -> bool {
         self.with(Session::is_idle)
     }

@@ -435,7 +435,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     }
 
     /// That no request has anything, and that all of the data is free.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fake"))]
     pub(crate) fn is_idle(&mut self) -> bool {
         let all = self.room.most();
         let part = self.room.take(all);

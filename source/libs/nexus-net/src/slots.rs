@@ -148,7 +148,7 @@ impl Slots {
     }
 
     /// Whether no request has a place.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fake"))]
     pub(crate) const fn is_empty(&self) -> bool {
         self.free.0 == u64::MAX
     }

@@ -43,6 +43,8 @@ protocol! {
         14 Stop -> ();
         /// Ends a service. What follows is what its file says of any end.
         15 Kill -> ();
+        /// The time of the priorities that ran, as the kernel tells. Needs the permission to view.
+        16 Times -> TimeInfo, again;
     }
 }
 
@@ -205,6 +207,9 @@ codes! {
         4 Killed,
     }
 }
+
+/// In place of a priority: nothing runs.
+pub const IDLE: u8 = 32;
 
 /// Codes with which init ends a process.
 pub mod killed {
@@ -616,5 +621,24 @@ payloads! {
         pub state: DmaState,
         /// Padding.
         pub zero: Zero<7>,
+    }
+
+    /// Asks for the time of a priority.
+    pub struct Times {
+        /// Cursor.
+        pub cursor: u64,
+    }
+
+    /// The time of a priority. The kernel looks about every 31 ms: the numbers together are the time from its
+    /// start to its last look.
+    pub struct TimeInfo {
+        /// Cursor of the next.
+        pub next: u32,
+        /// The priority, 0 to 31; [`IDLE`] where nothing ran.
+        pub priority: u8,
+        /// Padding.
+        pub zero: Zero<3>,
+        /// Ticks of the `time` CSR in which threads of it ran, as far as looks tell.
+        pub ticks: u64,
     }
 }

@@ -292,7 +292,7 @@ payloads! {
     pub struct AddressInfo {
         /// The address.
         pub address: [u8; 16],
-        /// Bits of it that the network has: of an address of IPv4 the 96 before it count.
+        /// Bits of it that the network has: of an address of IPv4 at most 32.
         pub prefix: u32,
         /// How it was come by.
         pub source: Source,

@@ -256,6 +256,7 @@ pub(crate) mod calls {
             fn irq_bind(irq: Handle, notification: Handle, bits: u64, window: Handle, offset: u64) -> ();
             fn irq_ack(irq: Handle, value: u64) -> ();
             fn irq_stat(irq: Handle) -> IrqInfo;
+            fn time_stat(spawn: Handle, priority: u64) -> u64;
             fn cap_limit(cap: Handle, limit: u64) -> ();
             fn mmio_write(window: Handle, offset: u64, value: u64) -> ();
             fn dma_create(window: Handle, pages: u64, role: u64) -> Handle;

@@ -74,6 +74,14 @@ impl Inbox {
         Some(Received { message, sender: Sender::default(), reply: Handle::NONE })
     }
 
+    /// Who asked `ask`, to the letter, by the first call of that content which was kept, ahead of all else that was; and
+    /// the right to answer it.
+    pub fn take_call(&mut self, ask: &Message) -> Option<(Sender, ReplyTo)> {
+        let at = self.calls.iter().position(|call| call.message == *ask)?;
+        let call = self.calls.remove(at)?;
+        Some((call.sender, ReplyTo::of(&call)))
+    }
+
     fn keep(&mut self, call: Received) {
         if let Some((ask, answer)) = &self.at_once
             && call.message == *ask
@@ -127,6 +135,21 @@ mod tests {
         assert_eq!(inbox.wait(0b1, Deadline::NEVER), Err(Error::PeerGone), "the endpoint is gone");
         assert_eq!(kept(&mut inbox), [3]);
         assert_eq!(delivery.sent(), []);
+    }
+
+    #[test]
+    fn calls_of_one_content_are_taken_ahead_of_others() {
+        let mut asked = call(1).unwrap();
+        asked.reply = reply(9);
+        let delivery = deliver([call(1), bits(0b100), call(2), Ok(asked), bits(1)]);
+        let mut inbox = Inbox::new(ENDPOINT, 8);
+        assert_eq!(inbox.wait(0b1, Deadline::NEVER), Ok(true));
+        let ask = Message::new(7, &[1]);
+        while let Some((who, call)) = inbox.take_call(&ask) {
+            assert_eq!((who.service_id, call.send(&ask)), (10, Ok(())));
+        }
+        assert_eq!(delivery.sent(), [(reply(1), ask), (reply(9), ask)]);
+        assert_eq!(kept(&mut inbox), [0b100, 2], "in their order");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub use nexus_abi::{
     console_write, dma_create, dma_place, dma_quiet, endpoint_bind, endpoint_create, irq_ack,
     irq_bind, irq_stat, mmio_map, mmio_write, mmio_write_dma, notification_create, process_create,
     process_end, process_stat, protect, reply, reply_recv, reply_recv_ack, signal, thread_create,
-    thread_exit, ticks, unmap, vmo_create, vmo_map, vmo_seal, wait, yield_now,
+    thread_exit, ticks, time_stat, unmap, vmo_create, vmo_map, vmo_seal, wait, yield_now,
 };
 
 #[cfg(not(target_os = "none"))]

@@ -15,6 +15,8 @@ const TREE: TreeId = TreeId(1);
 const STEP_BYTES: usize = 64 << 10;
 /// Bytes for which it counts a row that is changed.
 const CHANGE: usize = 2048;
+/// Requests of one client in a turn.
+const SHARE: u64 = 16;
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -38,16 +40,51 @@ impl Loads {
         let (before, begun) = (self.store.counters(), Instant::now());
         (self.turns, self.largest) = (0, 0);
         for _ in 0..puts / each {
-            for _ in 0..each {
-                self.at += 1;
-                let name = name(self.at.wrapping_mul(7_368_787) % self.keys);
-                let key = Key::new(&name).map_err(|error| error.to_string())?;
-                self.store.put(TREE, key, &[self.at as u8; 100], Expect::Any)?;
+            let mut left = each;
+            while left > 0 {
+                let some = left.min(SHARE);
+                self.put_some(some)?;
+                left -= some;
+                if left == 0 {
+                    self.store.sync()?;
+                }
+                self.background(some as usize * CHANGE)?;
             }
-            self.store.sync()?;
-            self.background(each as usize * CHANGE)?;
         }
         self.shown(what, puts, before, begun);
+        Ok(())
+    }
+
+    /// Puts as many as are asked at one time.
+    fn put_some(&mut self, puts: u64) -> Done {
+        let names: Vec<String> = (0..puts).map(|_| self.next()).collect();
+        let keys = keys(&names)?;
+        if puts > 1 {
+            self.store.ahead(&keys);
+        }
+        for (tree, key) in keys {
+            self.store.put(tree, key, &[self.at as u8; 100], Expect::Any)?;
+        }
+        Ok(())
+    }
+
+    /// A key at random.
+    fn next(&mut self) -> String {
+        self.at += 1;
+        name(self.at.wrapping_mul(7_368_787) % self.keys)
+    }
+
+    /// So many gets at random, one at a time.
+    fn gets(&mut self, gets: u64) -> Done {
+        let (before, begun) = (self.store.counters(), Instant::now());
+        let mut out = Vec::new();
+        for _ in 0..gets {
+            let name = [self.next()];
+            for (tree, key) in keys(&name)? {
+                self.store.get(tree, key, &mut out)?.ok_or("a key that is not there")?;
+            }
+        }
+        self.shown("get", gets, before, begun);
         Ok(())
     }
 
@@ -103,6 +140,11 @@ impl Loads {
     }
 }
 
+fn keys(names: &[String]) -> Result<Vec<(TreeId, Key<'_>)>, String> {
+    let key = |name| Key::new(name).map(|key| (TREE, key)).map_err(|error| error.to_string());
+    names.iter().map(String::as_str).map(key).collect()
+}
+
 fn fill(store: &mut Engine<FakeDisk>, keys: u64) -> Done {
     for first in (0..keys).step_by(50) {
         let names: Vec<String> = (first..first + 50).map(name).collect();
@@ -120,7 +162,7 @@ fn fill(store: &mut Engine<FakeDisk>, keys: u64) -> Done {
 
 fn main() -> Done {
     let keys: u64 = std::env::args().nth(1).map_or(Ok(100_000), |text| text.parse())?;
-    let cache: usize = std::env::args().nth(2).map_or(Ok(6), |text| text.parse())?;
+    let cache: usize = std::env::args().nth(2).map_or(Ok(18), |text| text.parse())?;
     let only = std::env::args().nth(3);
     let pages = (2_u64 << 30) / 4096 * keys / 1_000_000;
     let extent = Extent { first: 0, sectors: pages * 8 };
@@ -148,6 +190,7 @@ fn main() -> Done {
         loads.puts("put_sync_1", 1000, 1)?;
         loads.puts("put_sync_8", 4000, 8)?;
         loads.puts("put_100_sync", 10_000, 100)?;
+        loads.gets(10_000)?;
     }
     loads.puts("alone", 10_000, 1)?;
     loads.scan()

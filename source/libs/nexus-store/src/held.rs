@@ -5,9 +5,31 @@ use crate::format::BRANCH;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Deref;
 
-/// A page of the table, or several in one.
-pub(crate) type Bytes = Arc<[u8]>;
+/// A page of the table, or several in one. What was read into memory stays where it is: an `Arc<[u8]>` would be a copy.
+#[derive(Clone, Debug)]
+pub(crate) struct Bytes(Arc<Vec<u8>>);
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(bytes))
+    }
+}
+
+impl From<&[u8]> for Bytes {
+    fn from(bytes: &[u8]) -> Self {
+        bytes.to_vec().into()
+    }
+}
 
 /// Places that a page with rows may be held in.
 const WAYS: usize = 4;
@@ -109,7 +131,7 @@ mod tests {
     use crate::format::LEAF;
 
     fn bytes(kind: u8, fill: u8) -> Bytes {
-        [kind, fill].into()
+        Vec::from([kind, fill]).into()
     }
 
     fn fill(held: &Held, page: u64) -> Option<u8> {
@@ -148,6 +170,6 @@ mod tests {
         let mut none = Held::new(0, 0);
         none.hold(1, bytes(LEAF, 0));
         none.hold(2, bytes(BRANCH, 0));
-        assert_eq!((none.get(1), none.get(2)), (None, None));
+        assert_eq!((fill(&none, 1), fill(&none, 2)), (None, None));
     }
 }

@@ -278,6 +278,10 @@ pub trait Store {
         out: &mut Vec<u8>,
     ) -> Result<Option<Found>, Error>;
 
+    /// Reads what is wanted soon of these keys, all of it together: what is asked for each of them afterwards need not
+    /// wait for the disk. Nothing is said of what is wrong: whoever asks for it is told.
+    fn ahead(&mut self, keys: &[(TreeId, Key<'_>)]);
+
     /// What is under a key.
     ///
     /// # Errors

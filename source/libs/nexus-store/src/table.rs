@@ -7,6 +7,7 @@ use crate::tree::{Cursor, LeafRows, Place, Tree, Value};
 use crate::verify::verify;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::cell::Cell;
 use core::fmt;
 use core::ops::Bound;
 use redb::{
@@ -19,6 +20,8 @@ use spin::Mutex;
 const ROWS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("rows");
 /// The part of the memory for pages that redb has, for what it changes; the rest is for what is read.
 const WRITING: usize = 3;
+/// Bytes of it that redb has at most: what one turn changes.
+const MOST_WRITING: usize = 2 << 20;
 
 pub(crate) type Shared<D> = Arc<Mutex<Pager<D>>>;
 pub(crate) type RowsToWrite<'a> = RedbTable<'a, &'static [u8], &'static [u8]>;
@@ -139,6 +142,8 @@ pub(crate) struct Table<D> {
     cache: usize,
     /// None: what was committed last could not be found.
     tree: Option<Tree>,
+    /// How many pages of it are above a leaf, once that is known.
+    above: Cell<Option<usize>>,
     /// Tells redb that these pages are being read. Dropped before it.
     reading: Option<ReadTransaction>,
     /// None: nothing is written any more.
@@ -173,7 +178,8 @@ impl<D: BlockDevice> Table<D> {
     }
 
     fn none(pager: &Shared<D>, cache: usize) -> Self {
-        Self { pager: pager.clone(), cache, tree: None, reading: None, redb: None }
+        let (tree, above) = (None, Cell::new(None));
+        Self { pager: pager.clone(), cache, tree, above, reading: None, redb: None }
     }
 
     /// Opens it after a pass over every page. Pages with rows take `cache` bytes of memory, and up to `branches`
@@ -183,7 +189,7 @@ impl<D: BlockDevice> Table<D> {
         cache: usize,
         branches: usize,
     ) -> Result<Self, TableError> {
-        let writing = cache / WRITING;
+        let writing = (cache / WRITING).min(MOST_WRITING);
         let mut table = Self::none(pager, writing);
         pager.lock().hold(branches / PAGE, (cache - writing) / PAGE);
         verify(&mut pager.lock()).map_err(TableError::Fault)?;
@@ -226,6 +232,7 @@ impl<D: BlockDevice> Table<D> {
         if let Some(redb) = &self.redb {
             self.reading = Some(redb.begin_read().map_err(|_| self.why())?);
         }
+        self.above.set(None);
         self.tree = Some(Tree::committed(&mut self.pager.lock())?);
         Ok(())
     }
@@ -246,9 +253,12 @@ impl<D: BlockDevice> Table<D> {
         Ok(self.tree()?.get(&mut self.pager.lock(), key)?)
     }
 
-    /// Where `key` has its place; `above`: how many pages are above a leaf, once that is known.
-    pub(crate) fn place(&self, key: &[u8], above: &mut Option<usize>) -> Result<Place, TableError> {
-        Ok(self.tree()?.place(&mut self.pager.lock(), key, above)?)
+    /// Where `key` has its place.
+    pub(crate) fn place(&self, key: &[u8]) -> Result<Place, TableError> {
+        let mut above = self.above.get();
+        let place = self.tree()?.place(&mut self.pager.lock(), key, &mut above)?;
+        self.above.set(above);
+        Ok(place)
     }
 
     /// Reads these leaves together, for those who want them soon.

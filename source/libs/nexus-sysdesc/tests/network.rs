@@ -174,3 +174,18 @@ fn sockets_need_no_line() {
     system.services.push(Service { sockets: Some(SOCKETS), ..service(9, "idle") });
     assert_eq!(system.validate(), Ok(()));
 }
+
+#[test]
+fn protocols_and_directions_have_names_of_their_own() {
+    let protocols = [NetProtocol::Tcp, NetProtocol::Udp, NetProtocol::Echo];
+    assert_eq!(protocols.map(NetProtocol::name), ["tcp", "udp", "echo"]);
+    assert_eq!([NetDirection::Out, NetDirection::In].map(NetDirection::name), ["out", "in"]);
+}
+
+#[test]
+fn networks_of_ipv4_have_the_bits_and_the_address_of_one() {
+    let is = |address, bits| net(address, bits).is_v4();
+    assert!(is(mapped([10, 0, 0, 0]), MAPPED_BITS) && is(mapped([10, 0, 2, 15]), 128));
+    // All of IPv6 is no network of IPv4, whatever its address looks like.
+    assert!(!is(mapped([10, 0, 0, 0]), MAPPED_BITS - 1) && !is(ip("2001:db8::"), 128));
+}

@@ -52,6 +52,12 @@ pub fn store_load(name: &str, operations: u64, ns: u64, flushes: u64) -> String 
     format!("store-load {name} {operations} {ns} {flushes}")
 }
 
+/// A load of the network with this number ends here.
+#[must_use]
+pub fn net_load(number: u64) -> String {
+    format!("net-load {number}")
+}
+
 /// How long the ledger is, and the hash of its last record.
 #[must_use]
 pub fn head(head: &HeadInfo) -> String {

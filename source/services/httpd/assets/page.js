@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  // The forms that numbers have: the same as in src/words.rs.
+  // The forms that numbers have: the same as in nexus-words.
   const number = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
   const size = (bytes) => {
     const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -25,7 +25,8 @@
     return parts.slice(0, 2).join(" ");
   };
   const seconds = (ms) => `${Math.floor(ms / 1000)}.${String(ms % 1000).padStart(3, "0")}`;
-  const forms = { number, size, duration, seconds, list: (list) => list.join(", "), text: String };
+  const share = (n) => `${Math.floor(n / 10)}.${n % 10} %`;
+  const forms = { number, size, duration, seconds, share, list: (list) => list.join(", "), text: String };
 
   const field = (all, path) => path.split(".").reduce((part, key) => part?.[key], all);
   const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
@@ -39,7 +40,7 @@
       ["No.", number(record.seq), "n"], ["Second", seconds(record.at_ms), "n"],
       ["Asked by", record.asker, "s"], ["What", record.what, "s"], ["Service", record.service, "s"],
       ["Device", record.device, "s"],
-      ["Why", (record.times > 1 ? `${number(record.times)} times ` : "") + record.why],
+      ["Why", (record.times > 1 ? `${number(record.times)} times: ` : "") + record.why],
     ];
     const tr = document.createElement("tr");
     for (const [label, text, name] of cells) {
@@ -73,7 +74,7 @@
   };
 
   const names = (all) => [all.devices, all.services].map((list) => list.map((one) => one.name));
-  const ties = (all) => JSON.stringify([names(all), all.rings, all.rules.length,
+  const ties = (all) => JSON.stringify([names(all), all.rings, all.rules.length, all.times.length,
     all.devices.map((device) => [device.state, device.owner, device.rule])]);
   let drawn = null;
   let shown = {};
@@ -103,8 +104,11 @@
   };
 
   const pulse = document.getElementById("pulse");
+  let asking = false;
   const refresh = async () => {
-    if (document.hidden) return;
+    // One question at a time: who is slow to answer is not asked more for that.
+    if (document.hidden || asking) return;
+    asking = true;
     try {
       const answer = await fetch("/api");
       if (!answer.ok) throw new Error(answer.statusText);
@@ -114,6 +118,8 @@
     } catch (error) {
       pulse.className = "lost";
       pulse.title = `No answer: ${error.message}`;
+    } finally {
+      asking = false;
     }
   };
 

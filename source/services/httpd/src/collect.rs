@@ -60,6 +60,7 @@ impl<A: Ask> Facts for Collector<A> {
             unix_ms: counters::unix_ms(&mut quota),
             ready: machine::ready(&mut quota),
             memory: machine::memory(&mut quota),
+            times: machine::times(&mut quota),
             services: machine::services(&mut quota, known),
             devices: machine::devices(&mut quota, known),
             disk: counters::disk(&mut quota),

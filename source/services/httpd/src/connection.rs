@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::future::Future;
@@ -28,6 +29,8 @@ pub const IDLE_MS: u64 = 10_000;
 pub const ANSWER_MS: u64 = 10_000;
 /// Milliseconds for the client to end its side, once this one has.
 pub const END_MS: u64 = 1000;
+/// Bytes that are still taken of a client until it ends its side: it may have sent another request before it knew.
+pub const REST: usize = 16 * 1024;
 /// Most requests of a connection.
 pub const REQUESTS: u32 = 100;
 
@@ -50,6 +53,24 @@ pub async fn connection<R, S: Socket<R>, T: Timer<R>, F: Facts>(
     };
 }
 
+/// Takes what a client still sends until it ends its side, up to [`REST`]: whoever lets go of a connection with bytes
+/// that nobody has read resets it, and with that what was sent. Who sends without end is not read without end, however
+/// fast it is.
+///
+/// # Errors
+/// The connection is broken.
+pub async fn rest<R: Read>(reader: &mut R) -> Result<(), R::Error> {
+    let mut piece = [0; 256];
+    let mut taken = 0;
+    while taken < REST {
+        match reader.read(&mut piece).await? {
+            0 => break,
+            len => taken += len,
+        }
+    }
+    Ok(())
+}
+
 /// How a connection comes to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -66,7 +87,7 @@ async fn requests<R, S: Socket<R>, T: Timer<R>, F: Facts>(
     seat: &Seat<'_>,
 ) -> End {
     let (mut reader, writer) = socket.split();
-    let mut writer = Gather::new(writer);
+    let mut writer = Gather::new(writer, seat);
     let mut bytes = Vec::new();
     for count in 1..=REQUESTS {
         let patience = if count == 1 { HEAD_MS } else { IDLE_MS };
@@ -132,7 +153,7 @@ async fn more<S: Read>(reader: &mut S, bytes: &mut Vec<u8>) -> bool {
 
 /// Has picoserve read one request, and answer it; false when the answer could not be sent.
 async fn answer<R, W: BaseWrite, T: Timer<R>, F: Facts>(
-    one: One<'_, W>,
+    one: One<'_, '_, W>,
     site: &Site<F>,
     timer: &T,
     keep: KeepAlive,
@@ -142,7 +163,8 @@ where
 {
     let router = Router::from_service(App(site));
     let config = Config { timeouts: timeouts(), connection: keep };
-    let mut buffer = [0; head::HEAD + 1];
+    // Not in the future, which is moved several times before it is polled.
+    let mut buffer = vec![0; head::HEAD + 1];
     let One { head, writer, goes_on } = one;
     let one = One { head, writer: &mut *writer, goes_on };
     let server = Server::custom(&router, Lent(timer), &config, &mut buffer);
@@ -152,7 +174,7 @@ where
 
 /// Tells what is wrong with a request.
 async fn refuse<R, W: BaseWrite, T: Timer<R>>(
-    writer: &mut Gather<W>,
+    writer: &mut Gather<'_, W>,
     timer: &T,
     fault: Fault,
 ) -> End {

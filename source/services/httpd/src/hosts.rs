@@ -68,6 +68,18 @@ mod tests {
             "::1",
             "nexus.test",
             "nexus.test:80",
+            "localhost.",
+            "localhost.:80",
+            "a@localhost",
+            "localhost,evil.test",
+            "localhost evil.test",
+            "[0:0:0:0:0:0:0:1]",
+            "[::1",
+            "[::1]]",
+            "[::1]:",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
         ] {
             assert!(!hosts.has(host), "{host}");
         }

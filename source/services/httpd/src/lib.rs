@@ -15,6 +15,8 @@ pub mod answer;
 pub mod ask;
 pub mod collect;
 pub mod connection;
+#[cfg(any(test, feature = "fake"))]
+pub mod exercise;
 pub mod facts;
 pub mod head;
 pub mod hosts;
@@ -26,7 +28,6 @@ pub mod room;
 pub mod serve;
 pub mod site;
 pub mod stack;
-pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! `/metrics`: a snapshot as text for Prometheus, format 0.0.4.
 
+use alloc::format;
 use alloc::string::{String, ToString};
-use core::fmt::Write as _;
 
 use crate::model::{Device, Frames, Service, Snapshot};
 
@@ -27,19 +27,22 @@ impl Text {
 
     /// A sample.
     fn sample(&mut self, name: &'static str, labels: &[(&'static str, &str)], value: u64) {
+        self.put(name, labels, &value.to_string());
+    }
+
+    /// A sample in thousandths.
+    fn milli(&mut self, name: &'static str, labels: &[(&'static str, &str)], value: u64) {
+        self.put(name, labels, &format!("{}.{:03}", value / 1000, value % 1000));
+    }
+
+    fn put(&mut self, name: &'static str, labels: &[(&'static str, &str)], value: &str) {
         self.push(&[name]);
         for (index, (label, text)) in labels.iter().enumerate() {
             self.push(&[if index == 0 { "{" } else { "," }, label, "=\""]);
             self.escaped(text);
             self.push(&["\""]);
         }
-        self.push(&[if labels.is_empty() { " " } else { "} " }, &value.to_string(), "\n"]);
-    }
-
-    /// A sample in thousandths.
-    fn milli(&mut self, name: &'static str, value: u64) {
-        // A string takes everything.
-        let _ = writeln!(self.0, "{name} {}.{:03}", value / 1000, value % 1000);
+        self.push(&[if labels.is_empty() { " " } else { "} " }, value, "\n"]);
     }
 
     /// A family of one sample.
@@ -81,7 +84,8 @@ pub fn metrics(snapshot: &Snapshot) -> String {
 
 fn machine(text: &mut Text, snapshot: &Snapshot) {
     text.family("nexus_uptime_seconds", Kind::Gauge, "Seconds since the machine started.");
-    text.milli("nexus_uptime_seconds", snapshot.uptime_ms);
+    text.milli("nexus_uptime_seconds", &[], snapshot.uptime_ms);
+    times(text, snapshot);
     if let Some(memory) = &snapshot.memory {
         text.family("nexus_memory_bytes", Kind::Gauge, "Bytes of memory, by who has them.");
         let parts = [("init", memory.init), ("services", memory.services), ("free", memory.free)];
@@ -93,6 +97,18 @@ fn machine(text: &mut Text, snapshot: &Snapshot) {
         text.one("nexus_owners", Kind::Gauge, "Owners of devices.", ready.owners.into());
         let help = "Owners of devices that have reported that they are ready.";
         text.one("nexus_owners_ready", Kind::Gauge, help, ready.owners_ready.into());
+    }
+}
+
+fn times(text: &mut Text, snapshot: &Snapshot) {
+    if snapshot.times.is_empty() {
+        return;
+    }
+    let name = "nexus_priority_seconds_total";
+    text.family(name, Kind::Counter, "Seconds in which a priority ran; idle where none did.");
+    for time in &snapshot.times {
+        let priority = time.priority.map_or("idle".to_string(), |number| number.to_string());
+        text.milli(name, &[("priority", &priority)], time.ms);
     }
 }
 

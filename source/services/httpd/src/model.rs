@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub ready: Option<Ready>,
     /// Memory.
     pub memory: Option<Memory>,
+    /// The time of each priority that ran.
+    pub times: Vec<Time>,
     /// The devices.
     pub devices: Vec<Device>,
     /// The services.
@@ -101,6 +103,18 @@ pub struct Memory {
     pub services: u64,
     /// Free.
     pub free: u64,
+}
+
+/// The time of a priority. The kernel looks about every 31 ms at what runs, and gives the time since its last look
+/// to that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Time {
+    /// The priority, 0 to 31; none where nothing ran.
+    pub priority: Option<u32>,
+    /// Milliseconds, since the machine started.
+    pub ms: u64,
+    /// Thousandths of the time of all.
+    pub permille: u32,
 }
 
 /// A device.

@@ -9,20 +9,22 @@ use picoserve::io::{BaseWrite, ErrorType, Read, Socket, Write};
 use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 use picoserve::{Timeouts, Timer};
 
+use crate::room::Seat;
+
 /// Bytes of an answer that are gathered before some are sent: a small answer is one piece.
-const GATHERED: usize = 4096;
+pub(crate) const GATHERED: usize = 4096;
 /// Most bytes that are written at once by who wants to see the room for them.
 const LENT: usize = 512;
 
 /// A head, and where its answer goes.
-pub(crate) struct One<'a, W> {
+pub(crate) struct One<'a, 's, W> {
     pub(crate) head: &'a [u8],
-    pub(crate) writer: &'a mut Gather<W>,
+    pub(crate) writer: &'a mut Gather<'s, W>,
     /// Set when picoserve looks for another request: it has told the client that there can be one.
     pub(crate) goes_on: &'a Cell<bool>,
 }
 
-impl<R, W: BaseWrite> Socket<R> for One<'_, W>
+impl<'s, R, W: BaseWrite> Socket<R> for One<'_, 's, W>
 where
     W::Error: 'static,
 {
@@ -32,7 +34,7 @@ where
     where
         Self: 'b;
     type WriteHalf<'b>
-        = &'b mut Gather<W>
+        = &'b mut Gather<'s, W>
     where
         Self: 'b;
 
@@ -84,42 +86,65 @@ impl<W: BaseWrite> Read for Head<'_, W> {
 }
 
 /// Gathers what is written, and sends it in few pieces.
-pub(crate) struct Gather<W> {
+pub(crate) struct Gather<'a, W> {
     writer: W,
     gathered: Vec<u8>,
+    /// Bytes that were sent since the connection got on.
+    sent: usize,
+    seat: &'a Seat<'a>,
 }
 
-impl<W: BaseWrite> Gather<W> {
-    pub(crate) fn new(writer: W) -> Gather<W> {
-        Gather { writer, gathered: Vec::new() }
+impl<'a, W: BaseWrite> Gather<'a, W> {
+    /// Tells `seat` each time that so many bytes are sent as are gathered at most.
+    pub(crate) fn new(writer: W, seat: &'a Seat<'a>) -> Gather<'a, W> {
+        Gather { writer, gathered: Vec::new(), sent: 0, seat }
     }
 
-    /// Sends what is gathered.
+    /// Sends what is gathered, and all that was before.
     pub(crate) async fn send(&mut self) -> Result<(), W::Error> {
-        self.writer.write_all(&self.gathered).await?;
-        self.gathered.clear();
+        self.send_gathered().await?;
         self.writer.flush().await
     }
+
+    async fn send_gathered(&mut self) -> Result<(), W::Error> {
+        self.writer.write_all(&self.gathered).await?;
+        self.count(self.gathered.len());
+        self.gathered.clear();
+        Ok(())
+    }
+
+    fn count(&mut self, sent: usize) {
+        self.sent += sent;
+        if self.sent >= GATHERED {
+            self.sent = 0;
+            self.seat.gets_on();
+        }
+    }
 }
 
-impl<W: BaseWrite> ErrorType for Gather<W> {
+impl<W: BaseWrite> ErrorType for Gather<'_, W> {
     type Error = W::Error;
 }
 
-impl<W: BaseWrite> BaseWrite for Gather<W> {
+impl<W: BaseWrite> BaseWrite for Gather<'_, W> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
         if self.gathered.len() + buf.len() <= GATHERED {
             self.gathered.extend_from_slice(buf);
             return Ok(buf.len());
         }
-        if self.gathered.is_empty() {
-            return self.writer.write(buf).await;
-        }
         // What is first goes first, and with it as much as there is room for.
-        let len = GATHERED.saturating_sub(self.gathered.len()).min(buf.len());
+        let len = match self.gathered.len() {
+            0 => 0,
+            gathered => GATHERED.saturating_sub(gathered),
+        };
         self.gathered.extend_from_slice(buf.get(..len).unwrap_or_default());
-        self.writer.write_all(&self.gathered).await?;
-        self.gathered.clear();
+        self.send_gathered().await?;
+        if len > 0 {
+            return Ok(len);
+        }
+        // To have written nothing would be an error.
+        let len = self.writer.write(buf).await?;
+        self.count(len);
         Ok(len)
     }
 
@@ -129,7 +154,7 @@ impl<W: BaseWrite> BaseWrite for Gather<W> {
     }
 }
 
-impl<W: BaseWrite> Write for Gather<W> {
+impl<W: BaseWrite> Write for Gather<'_, W> {
     async fn write_with<F: FnOnce(BorrowedCursor<'_>) -> R, R>(
         &mut self,
         f: F,

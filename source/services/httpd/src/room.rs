@@ -25,7 +25,7 @@ pub struct Room {
 /// A place that is taken.
 struct Place {
     key: u64,
-    /// When it got on for the last time.
+    /// When it got on for the last time: took a place, sent a head, or took a piece of its answer.
     since: u64,
     gives_way: bool,
     waker: Option<Waker>,

@@ -8,11 +8,12 @@ use nexus_mmio::SharedMut;
 use nexus_net::io::{Reader, Writer};
 use nexus_net::{Connection, Error, Link, Listener, Net};
 use nexus_rt::Deadline;
-use picoserve::io::{BaseWrite, ErrorType, Read, Socket, Write};
+use picoserve::io::{BaseWrite, ErrorType, Socket, Write};
 use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 use picoserve::time::Duration;
 use picoserve::{Timeouts, Timer};
 
+use crate::connection::rest;
 use crate::serve::Door;
 
 /// Connections that may wait at the stack.
@@ -122,8 +123,7 @@ impl<L: Link<M>, M: SharedMut> Socket<Stack> for Served<'_, L, M> {
         Ok(())
     }
 
-    /// Finishes, and takes what the client still sends until it does, too: whoever lets go of a connection with
-    /// bytes that nobody has read resets it, and with that what was sent.
+    /// Finishes, and takes what the client still sends until it does, too.
     async fn shutdown<T: Timer<Stack>>(
         mut self,
         timeouts: &Timeouts,
@@ -132,11 +132,7 @@ impl<L: Link<M>, M: SharedMut> Socket<Stack> for Served<'_, L, M> {
         let finished = timer.run_with_timeout(timeouts.write, self.0.finished()).await;
         finished.map_err(picoserve::Error::WriteTimeout)?.map_err(picoserve::Error::Write)?;
         let (mut reader, _writer) = self.0.split();
-        let rest = async {
-            while reader.read(&mut [0; LENT]).await? > 0 {}
-            Ok(())
-        };
-        let rest = timer.run_with_timeout(timeouts.read_request, rest).await;
+        let rest = timer.run_with_timeout(timeouts.read_request, rest(&mut reader)).await;
         rest.map_err(picoserve::Error::ReadTimeout)?.map_err(picoserve::Error::Read)
     }
 }

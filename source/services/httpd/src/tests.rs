@@ -4,6 +4,7 @@ mod browser;
 pub(crate) mod fixture;
 mod limits;
 mod markup;
+mod one;
 mod requests;
 mod schema;
 mod wire;

@@ -4,18 +4,21 @@
 //! virtionetd says of lengths is not believed. When its life ends, an attachment to the next is begun, and whoever has
 //! connections goes on with them: what was under way is lost like a packet.
 
-use alloc::collections::VecDeque;
-use alloc::vec;
+mod out;
+
 use alloc::vec::Vec;
 
 use nexus_mmio::{SharedMut, Split, TooSmall};
-use nexus_proto::net::{Card as Says, MAX_FRAME, MIN_FRAME, RECEIVE, TRANSMIT};
+use nexus_proto::net::{Card as Says, MAX_FRAME, MIN_FRAME, RECEIVE};
 use nexus_ring::{Completion, Consumer, DONE, Ended, PAGE, Submission};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken};
 use smoltcp::time::{Duration, Instant};
 
-use crate::frame::{self, Head};
+use crate::frame::Head;
 use crate::road::Road;
+use crate::sum::Frame;
+pub use out::Goes;
+use out::Out;
 
 /// Entries of each ring.
 pub const ENTRIES: usize = 64;
@@ -25,8 +28,6 @@ pub const BUFFER: usize = 2048;
 pub const TURN: u16 = 64;
 /// Most of those that go out at once, in answer to one that came: the others are for what clients send.
 pub const REPLIES: u16 = TURN / 2;
-/// Most frames of this machine's to itself that wait to be looked at: about 48 KB. The others are lost like packets.
-const TO_ITSELF: usize = 32;
 /// After so long a driver that does not answer is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
 /// After so long a card without a link is looked at again.
@@ -61,7 +62,7 @@ pub struct Card<M, R> {
     due: Option<Instant>,
     says: Option<Says>,
     /// The frame that is looked at.
-    frame: Vec<u8>,
+    frame: Frame,
     /// Its bytes, until something is made of it.
     looked: Option<usize>,
     /// Frames that may still come in this turn.
@@ -70,23 +71,6 @@ pub struct Card<M, R> {
     full: Vec<u16>,
     lives: u32,
     frames: Frames,
-}
-
-/// The half by which frames go.
-#[derive(Debug)]
-struct Out<M> {
-    ring: Consumer<M, ENTRIES>,
-    frame: Vec<u8>,
-    /// Those of this machine's to itself, which are looked at as if they came.
-    to_itself: VecDeque<Vec<u8>>,
-    places: u16,
-    left: u16,
-    replies: u16,
-    /// Those that answer one that came, and have not gone yet: a bit for each place.
-    answers: u64,
-    went: u64,
-    bytes: u64,
-    no_room: u64,
 }
 
 impl<M: SharedMut, R: Road> Card<M, R> {
@@ -102,7 +86,7 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         let half = has / 2 / PAGE * PAGE;
         let halves = memory.split(half).map_err(|_| TooSmall { has, needs: half })?;
         let (receive, transmit) = (Consumer::new(halves.0, life)?, Consumer::new(halves.1, life)?);
-        let (frames, frame) = (Frames::default(), vec![0; MAX_FRAME]);
+        let (frames, frame) = (Frames::default(), Frame::new(MAX_FRAME));
         Ok(Card {
             receive,
             out: Out::new(transmit),
@@ -169,11 +153,6 @@ impl<M: SharedMut, R: Road> Card<M, R> {
     /// True when more frames may go in this turn.
     pub fn may_send(&self) -> bool {
         self.attached && self.out.place().is_some()
-    }
-
-    /// How many frames may still come in this turn.
-    pub const fn left(&self) -> u16 {
-        self.left
     }
 
     /// Looks at what comes next, of which something may be made: it is what smoltcp receives next, unless it is
@@ -285,7 +264,8 @@ impl<M: SharedMut, R: Road> Card<M, R> {
             why => nexus_rt::warn!("the rings of virtionetd are given up: {why}"),
         }
         drop((self.receive.begin(), self.out.ring.begin()));
-        (self.attached, self.out.answers) = (false, 0);
+        self.attached = false;
+        self.out.forget();
         self.lives = self.lives.saturating_add(1);
         self.due = Some(now);
     }
@@ -312,78 +292,21 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         if done.status != DONE || !(MIN_FRAME..=MAX_FRAME).contains(&len) {
             return None;
         }
-        let frame = self.frame.get_mut(..len)?;
+        let frame = self.frame.get_mut(len)?;
         self.receive.read(u32::from(done.id) * BUFFER as u32, frame).ok()?;
-        self.head(len)
+        self.head(len).filter(|_| self.frame.is_right(len))
     }
 
-    /// One of this machine's to itself.
+    /// One of this machine's to itself, whose checksum nobody has computed.
     fn take_own(&mut self, frame: &[u8]) -> Option<(usize, Head)> {
-        self.frame.get_mut(..frame.len())?.copy_from_slice(frame);
+        self.frame.get_mut(frame.len())?.copy_from_slice(frame);
         self.head(frame.len())
     }
 
     fn head(&self, len: usize) -> Option<(usize, Head)> {
-        let head = Head::of(self.frame.get(..len)?)?;
+        let head = Head::of(self.frame.get(len)?)?;
         let full = head.asks().is_some_and(|port| self.full.contains(&port));
         (!full).then_some((len, head))
-    }
-}
-
-impl<M: SharedMut> Out<M> {
-    fn new(ring: Consumer<M, ENTRIES>) -> Out<M> {
-        let places = u16::try_from((ring.data_len() as usize / BUFFER).min(ENTRIES)).unwrap_or(0);
-        let frame = vec![0; MAX_FRAME];
-        let to_itself = VecDeque::new();
-        Out { ring, frame, to_itself, places, left: 0, replies: 0, answers: 0, went: 0, bytes: 0, no_room: 0 }
-    }
-
-    /// Takes what has gone.
-    fn settle(&mut self) -> Result<(), Ended> {
-        while let Some(done) = self.ring.pop()? {
-            self.answers &= !bit(done.id);
-        }
-        Ok(())
-    }
-
-    /// A place for a frame.
-    fn place(&self) -> Option<u16> {
-        self.ring.free_id().filter(|id| *id < self.places && self.left > 0)
-    }
-
-    /// True when one more may go at once, in answer: of all that have not gone yet, too, so many at most.
-    const fn may_answer(&self) -> bool {
-        self.replies > 0 && self.answers.count_ones() < REPLIES as u32
-    }
-
-    fn send(&mut self, len: usize, id: u16) {
-        if frame::is_to_itself(self.frame.get(..len).unwrap_or_default()) {
-            self.answers &= !bit(id);
-            self.hand_back(len);
-            return;
-        }
-        let (offset, bytes) = (u32::from(id) * BUFFER as u32, len as u32);
-        let frame = self.frame.get(..len).unwrap_or_default();
-        let request = Submission { id, op: TRANSMIT, len: bytes, offset, arg: 0 };
-        // When the driver ends, that is seen when something is taken.
-        let sent = self.ring.write(offset, frame).is_ok() && self.ring.submit(request).is_ok();
-        self.left = self.left.saturating_sub(1);
-        if sent {
-            self.went += 1;
-            self.bytes += u64::from(bytes);
-        } else {
-            self.no_room += 1;
-        }
-    }
-
-    /// A frame of this machine's to itself comes next: no card brings it back.
-    fn hand_back(&mut self, len: usize) {
-        self.left = self.left.saturating_sub(1);
-        if self.to_itself.len() >= TO_ITSELF {
-            self.no_room += 1;
-            return;
-        }
-        self.to_itself.extend(self.frame.get(..len).map(Vec::from));
     }
 }
 
@@ -409,38 +332,9 @@ pub(crate) struct Came {
 #[derive(Debug)]
 pub struct Received<'a>(&'a [u8]);
 
-/// Room for a frame that goes; `None`: it is lost.
-#[derive(Debug)]
-pub struct Goes<'a, M> {
-    out: &'a mut Out<M>,
-    /// It answers one that came.
-    reply: bool,
-}
-
 impl RxToken for Received<'_> {
     fn consume<T, F: FnOnce(&[u8]) -> T>(self, f: F) -> T {
         f(self.0)
-    }
-}
-
-impl<M: SharedMut> TxToken for Goes<'_, M> {
-    fn consume<T, F: FnOnce(&mut [u8]) -> T>(self, len: usize, f: F) -> T {
-        let Goes { out, reply } = self;
-        if out.frame.len() < len {
-            // smoltcp makes none that is longer than the card says; it is lost like a packet.
-            out.no_room += 1;
-            return f(&mut vec![0; len]);
-        }
-        let result = f(out.frame.get_mut(..len).unwrap_or_default());
-        match out.place() {
-            Some(id) if !reply || out.may_answer() => {
-                out.replies -= u16::from(reply);
-                out.answers |= if reply { bit(id) } else { 0 };
-                out.send(len, id);
-            }
-            _ => out.no_room += 1,
-        }
-        result
     }
 }
 
@@ -456,7 +350,7 @@ impl<M: SharedMut, R: Road> Device for Card<M, R> {
 
     fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Goes<'_, M>)> {
         let len = self.looked.take()?;
-        let frame = self.frame.get(..len)?;
+        let frame = self.frame.get(len)?;
         Some((Received(frame), Goes { out: &mut self.out, reply: true }))
     }
 
@@ -472,16 +366,12 @@ impl<M: SharedMut, R: Road> Device for Card<M, R> {
     }
 }
 
-/// The bit of a place.
-const fn bit(id: u16) -> u64 {
-    1_u64.wrapping_shl(id as u32)
-}
-
-/// What every card here can do: as much as Ethernet.
+/// What every card here can do: as much as Ethernet, and the checksum of TCP, which `sum.rs` computes.
 #[must_use]
 pub fn capabilities() -> DeviceCapabilities {
     let mut can = DeviceCapabilities::default();
     can.medium = Medium::Ethernet;
     can.max_transmission_unit = MAX_FRAME;
+    can.checksum.tcp = Checksum::None;
     can
 }

@@ -1,19 +1,24 @@
 //! What a request in a ring is taken for, and what is made of a frame, for bytes that anybody made up.
 
+mod good;
+
+pub use good::{good, mend};
+
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{EthernetFrame, EthernetProtocol};
+use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpListenEndpoint};
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-use nexus_sysdesc::{Address, NetworkSays};
+use nexus_sysdesc::{Address, NetProtocol, NetworkSays};
 
 use crate::card::{By, Came, capabilities};
 use crate::frame::Head;
 use crate::numbers::Seeds;
 use crate::session::ask::{Ask, HEAD, NAME};
+use crate::session::desk::Ports;
 use crate::stack::{Stack, Way};
 
 /// Takes `data` for a request: the operation, its argument, two bytes of length, then the bytes in the ring. True when it is
@@ -46,8 +51,11 @@ pub fn request(data: &[u8]) -> bool {
     true
 }
 
+/// The bit of a length that says that the sums of a frame are [mended](mend): else few that were changed come far.
+pub const MENDED: u16 = 1 << 15;
+
 /// Takes `data` for frames, each with two bytes of length before it, that come to a stack one after the other, a second
-/// apart. How many something was made of.
+/// apart; with [`MENDED`] in its length with the right sums. How many something was made of.
 ///
 /// # Panics
 /// The stack does.
@@ -58,18 +66,23 @@ pub fn frames(mut data: &[u8]) -> usize {
     let says = NetworkSays { address, leads_back: Vec::new() };
     let mut now = Instant::from_secs(1);
     let mut stack = Stack::new([2, 0, 0, 0, 0, 1], &says, Seeds::new([1; 4]), now);
-    listen(&mut stack.sockets);
+    let ports = listen(&mut stack.sockets);
     let mut made = 0;
     while let Some((len, rest)) = data.split_first_chunk::<2>() {
-        let len = usize::from(u16::from_le_bytes(*len)).min(rest.len()).min(1514);
+        let says = u16::from_le_bytes(*len);
+        let len = usize::from(says & !MENDED).min(rest.len()).min(1514);
         let (one, rest) = rest.split_at(len);
         data = rest;
-        if let Some(head) = Head::of(one) {
+        let mut one = one.to_vec();
+        if says & MENDED != 0 {
+            mend(&mut one);
+        }
+        if let Some(head) = Head::of(&one) {
             made += 1;
-            let kind = EthernetFrame::new_unchecked(one).ethertype();
+            let kind = EthernetFrame::new_unchecked(&one).ethertype();
             assert!(!matches!(kind, EthernetProtocol::Unknown(_)));
-            let mut card = Once(Some(one.to_vec()));
-            match stack.way(&Came { head, by: By::Wire }) {
+            let mut card = Once(Some(one));
+            match stack.way(&Came { head, by: By::Wire }, &ports) {
                 Way::Dropped => {}
                 Way::Heard => stack.ingress(now, &mut card),
                 Way::Opens => stack.open(now, &mut card),
@@ -85,16 +98,22 @@ pub fn frames(mut data: &[u8]) -> usize {
     made
 }
 
-fn listen(sockets: &mut SocketSet<'static>) {
+/// Sockets that hear something; whose ports these are.
+fn listen(sockets: &mut SocketSet<'static>) -> Ports {
     use smoltcp::socket::{tcp, udp};
+    let (at, datagrams_at) = (IpListenEndpoint::from(80), IpListenEndpoint::from(5000));
     let room = || tcp::SocketBuffer::new(vec![0; 4096]);
     let mut stream = tcp::Socket::new(room(), room());
-    let _ = stream.listen(80);
+    let _ = stream.listen(at);
     sockets.add(stream);
     let room = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; 4], vec![0; 4096]);
     let mut datagrams = udp::Socket::new(room(), room());
-    let _ = datagrams.bind(5000);
+    let _ = datagrams.bind(datagrams_at);
     sockets.add(datagrams);
+    let mut ports = Ports::default();
+    ports.take(NetProtocol::Tcp, at, 0, true);
+    ports.take(NetProtocol::Udp, datagrams_at, 0, true);
+    ports
 }
 
 /// A card from which one frame comes, and to which any go.

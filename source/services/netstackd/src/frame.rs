@@ -40,9 +40,9 @@ impl Head {
     /// Of a frame of which something may be made: it speaks a protocol that is spoken here.
     ///
     /// Nothing is made of a router's word with a prefix for many: smoltcp 0.14 would make an address of it that nobody can
-    /// have, and ends with it (`Interface::update_ip_addrs`). Nor of a packet of IPv6 with headers between, behind which
-    /// such a word could hide: nothing here needs them. Nor of a part of a packet of IPv4, of which nothing is put
-    /// together.
+    /// have, and ends with it (`Interface::update_ip_addrs`); nor of one with more bits than an address has, with which it
+    /// ends at once (`Ipv6Cidr::new`). Nor of a packet of IPv6 with headers between, behind which such a word could hide:
+    /// nothing here needs them. Nor of a part of a packet of IPv4, of which nothing is put together.
     #[must_use]
     pub(crate) fn of(frame: &[u8]) -> Option<Head> {
         let frame = EthernetFrame::new_checked(frame).ok()?;
@@ -111,7 +111,7 @@ fn is_sane(message: &[u8]) -> bool {
     match NdiscRepr::parse(&packet) {
         Ok(NdiscRepr::RouterAdvert { prefix_info: Some(prefix), .. }) => {
             let [first, ..] = prefix.prefix.octets();
-            first != 0xff && first != 0
+            first != 0xff && first != 0 && prefix.prefix_len <= 128
         }
         parsed => parsed.is_ok(),
     }

@@ -21,5 +21,6 @@ pub mod rules;
 pub mod server;
 pub mod session;
 pub mod stack;
+mod sum;
 #[cfg(test)]
 mod tests;

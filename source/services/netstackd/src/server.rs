@@ -215,7 +215,7 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         // There may be room since the last turn.
         keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
         while let Some(came) = self.card.look(now) {
-            match stack.way(&came) {
+            match stack.way(&came, &self.ports) {
                 Way::Dropped => self.card.drop_it(),
                 Way::Heard => stack.ingress(now, &mut self.card),
                 Way::Opens => stack.open(now, &mut self.card),
@@ -377,5 +377,23 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Service for Server<M, R, S, 
     fn notified(&mut self, _bits: u64) {
         self.bury(instant(ticks()));
         self.round();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_times_and_come_back() {
+        for ms in [0, 1, 250, 3_600_000] {
+            let at = instant(ticks_of_ns(ms * 1_000_000));
+            assert_eq!(at, Instant::from_millis(ms as i64));
+            assert_eq!(
+                deadline(at),
+                Deadline::at(ticks_of_ns(ms * 1_000_000) + 1),
+                "not before it"
+            );
+        }
     }
 }

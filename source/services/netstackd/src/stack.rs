@@ -2,6 +2,7 @@
 
 mod echo;
 mod heard;
+mod known;
 mod lease;
 mod nowhere;
 mod router;
@@ -50,8 +51,11 @@ impl core::fmt::Debug for Query {
 /// The stack.
 pub struct Stack {
     iface: Interface,
-    /// The sockets of all.
+    /// Says when sockets are due where `iface` does not: it speaks with nobody.
+    timers: Interface,
+    /// The sockets of all. Those of TCP are taken out by [`remove`](Self::remove).
     pub sockets: SocketSet<'static>,
+    known: known::Known,
     /// Echoes that are waited for.
     pub echoes: Echoes,
     lease: Option<lease::Lease>,
@@ -77,6 +81,7 @@ impl Stack {
         let hardware = HardwareAddress::Ethernet(EthernetAddress(mac));
         let seed = seeds.draw();
         let mut iface = Interface::new(config(hardware, seed), &mut Told(Vec::new()), now);
+        let timers = Interface::new(Config::new(hardware), &mut Told(Vec::new()), now);
         let local = Ipv6Cidr::new(Ipv6Address::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 64);
         let local = Ipv6Cidr::from_link_prefix(&local, hardware);
         iface.update_ip_addrs(|all| all.extend(local.map(IpCidr::Ipv6)));
@@ -84,7 +89,9 @@ impl Stack {
         let names = sockets.add(dns::Socket::new(&[], Vec::new()));
         let mut stack = Stack {
             iface,
+            timers,
             sockets,
+            known: known::Known::default(),
             echoes: Echoes::default(),
             lease: None,
             names,
@@ -148,8 +155,10 @@ impl Stack {
 
     /// When there is something to do again by time alone.
     pub fn next(&mut self, now: Instant) -> Option<Instant> {
-        let Stack { iface, sockets, router_until, .. } = self;
-        let polled = iface.poll_at(now, sockets);
+        let Stack { iface, timers, sockets, router_until, .. } = self;
+        // smoltcp 0.14 forgets when sockets are due where SLAAC has nothing to do (`Interface::poll_at`: of `None` and
+        // a time the less is `None`).
+        let polled = iface.poll_at(now, sockets).or_else(|| timers.poll_at(now, sockets));
         polled.into_iter().chain(*router_until).min()
     }
 
@@ -240,7 +249,15 @@ impl Stack {
         let mut drawn = self.drawn(number, now);
         let from = IpListenEndpoint { addr: Some(local.addr), port: local.port };
         socket.connect(drawn.context(), to, from).map_err(|_| NoWay)?;
-        Ok(self.sockets.add(socket))
+        let handle = self.sockets.add(socket);
+        self.knows(handle);
+        Ok(handle)
+    }
+
+    /// Takes a socket out.
+    pub fn remove(&mut self, handle: SocketHandle) -> Socket<'static> {
+        self.known.forget(handle);
+        self.sockets.remove(handle)
     }
 
     /// True when a connection has this port here.

@@ -6,8 +6,8 @@ use core::fmt::Debug;
 use nexus_proto::Operation;
 use nexus_proto::disk::{Attach, Disk as Protocol, DiskInfo, Info};
 use nexus_proto::state::{self, Reason, Standing, StoreInfo};
-use nexus_rt::abi::{Error, Received};
-use nexus_rt::{CallError, Client, Deadline, Inbox, Ring, ticks};
+use nexus_rt::abi::{Error, Message, Received, Sender};
+use nexus_rt::{CallError, Client, Deadline, Inbox, ReplyTo, Ring, ticks};
 use spin::Mutex;
 
 /// The driver, as one uses it who shares a ring with it.
@@ -80,6 +80,13 @@ impl SharedInbox {
     /// The endpoint is gone.
     pub fn wait(&self, bits: u64, until: Deadline) -> Result<bool, Error> {
         self.0.lock().wait(bits, until)
+    }
+
+    /// Who asked `ask` by the first call of that content which was received while the disk was waited for, ahead of all
+    /// else that was; and the right to answer it.
+    #[must_use]
+    pub fn kept_call(&self, ask: &Message) -> Option<(Sender, ReplyTo)> {
+        self.0.lock().take_call(ask)
     }
 
     /// What was received while the disk was waited for: for [`nexus_rt::Service::kept`].

@@ -1,6 +1,7 @@
 //! The service: turns in which every client has its share, and one sync for all who wait.
 //!
-//! A turn takes what each client asks, one client after the other, up to its share; who comes first goes round.
+//! A turn takes what each client asks, one client after the other, up to its share; who comes first goes round. What is
+//! to be read for all of that is read together, before any of it is carried out.
 //! What waits for nothing is answered at once. Then, when somebody waits for it, all that was changed is made durable
 //! by one sync, and everybody who waits is told what came of it. What the store does in the background it does when
 //! nobody has asked anything for some time: who puts one value after the other, each durable before the next, must not
@@ -13,12 +14,12 @@ use nexus_mmio::SharedMut;
 use nexus_proto::state::{
     Reason, Request, Standing, State as Protocol, StoreInfo, StoreStats, Wait,
 };
-use nexus_proto::{ServiceError, Zero};
+use nexus_proto::{Operation, ServiceError, Zero};
 use nexus_ring::{Ended, NotBegun};
 use nexus_rt::abi::{Received, Sender};
 use nexus_rt::refusals::{Counted, Denied, Refusals};
 use nexus_rt::{Answer, Deadline, ReplyTo, Service, error, info, warn};
-use nexus_store::Store;
+use nexus_store::{PAGE, Store};
 
 use crate::keeper::Keeper;
 use crate::reason;
@@ -118,6 +119,12 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         StoreStats { reads, writes, flushes, denied, ..self.stats }
     }
 
+    /// For a test: what comes while the disk is waited for comes to this.
+    #[cfg(test)]
+    pub(crate) fn wait_at(&mut self, inbox: SharedInbox) {
+        self.inbox = Some(inbox);
+    }
+
     /// What was denied to whom.
     pub const fn refusals(&mut self) -> &mut Counted<R> {
         &mut self.refusals
@@ -151,8 +158,17 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         }
         self.round(false);
         let due = at.and_then(|at| self.sessions.get_mut(at)?.due());
-        // With the next wait, in one step.
-        due.map_or_else(Answer::later, |reply| reply.answer(&op, Ok(())))
+        match due {
+            // The next turn may wait for the disk.
+            Some(reply) if self.next == Deadline::at(0) => {
+                // Who has given it up does not wait in this attachment any more.
+                let _ = reply.send(&op.answer(Ok(())));
+                Answer::later()
+            }
+            // With the next wait, in one step.
+            Some(reply) => reply.answer(&op, Ok(())),
+            None => Answer::later(),
+        }
     }
 
     /// One turn, at its deadline.
@@ -164,13 +180,11 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
     /// One turn. `quiet`: nobody has asked for anything for some time.
     fn round(&mut self, quiet: bool) {
         let taken = self.take();
-        // Who asked for what is known waits for no disk.
-        self.sessions.iter_mut().for_each(Session::ring);
         self.sync();
-        if taken.any {
+        if taken.taken > 0 {
             self.quiet = Deadline::after_ms(QUIET_MS);
         }
-        self.background(&taken, quiet && !taken.any);
+        self.background(&taken, quiet && taken.taken == 0);
         // Meanwhile, or more than its share.
         let asked =
             self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(())).count() > 0;
@@ -184,14 +198,72 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
         };
     }
 
+    /// Takes what everybody asks, each up to his share: also of who has asked while the disk was waited for, so that one
+    /// sync is for all of them.
     fn take(&mut self) -> Turn {
         let mut turn = Turn::default();
         self.first += 1;
         if self.first >= self.sessions.len() {
             self.first = 0;
         }
+        let mut asked = self.look(true);
+        while let Some(keys) = asked {
+            turn.read = false;
+            let read = if keys > 1 { self.read_ahead(keys, &mut turn) } else { 0 };
+            self.carry(&mut turn, read);
+            // Who asked for what is known waits for no disk.
+            self.sessions.iter_mut().for_each(Session::ring);
+            // Who was served in a turn is not served again: this ends.
+            asked = if turn.read { self.look(false) } else { None };
+            if asked.is_some() {
+                self.sessions.iter_mut().for_each(Session::answer_due);
+            }
+        }
+        turn
+    }
+
+    /// Takes requests out of the rings, in a turn that `begins` or goes on; for how many keys, at most. None: nobody asks.
+    fn look(&mut self, begins: bool) -> Option<usize> {
+        self.take_calls();
+        let asked = self.sessions.iter_mut().filter_map(|session| session.look(begins));
+        asked.reduce(|some, more| some + more)
+    }
+
+    /// Calls of clients that came while the disk was waited for: one turn is for all of them.
+    fn take_calls(&mut self) {
+        let ask = Wait {};
+        let calls = core::iter::from_fn(|| self.inbox.as_ref()?.kept_call(&ask.encode()));
+        for (who, call) in calls {
+            let session = self.sessions.iter_mut().find(|one| one.service() == who.service_id);
+            let waited = match session {
+                Some(session) => session.waited(call),
+                None => Err((ServiceError::Denied, call)),
+            };
+            if let Err((why, call)) = waited {
+                // Nobody to tell when it is gone.
+                let _ = call.send(&ask.answer(Err(why)));
+            }
+        }
+    }
+
+    /// Reads together what all ask for now, which is so many keys at most; bytes that were read for each.
+    fn read_ahead(&mut self, keys: usize, turn: &mut Turn) -> usize {
+        let Ok(store) = &mut self.store else { return 0 };
+        let mut wanted = Vec::with_capacity(keys);
+        for session in &self.sessions {
+            session.wanted(&self.trees, |tree, key| wanted.push((tree, key)));
+        }
+        let before = store.asked_of_disk().pages_read;
+        store.ahead(&wanted);
+        let read = store.asked_of_disk().pages_read.saturating_sub(before);
+        turn.read |= read > 0;
+        usize::try_from(read).unwrap_or(0).saturating_mul(PAGE) / keys.max(1)
+    }
+
+    /// Carries out what was taken out of the rings.
+    fn carry(&mut self, turn: &mut Turn, read: usize) {
         let (before, after) = self.sessions.split_at_mut(self.first);
-        for session in after.iter_mut().chain(before) {
+        for session in after.iter_mut().chain(before).filter(|session| session.is_due()) {
             let service = session.service();
             let refusals = &mut self.refusals;
             let denied = |refusal| {
@@ -200,20 +272,20 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
                 }
             };
             let store = self.store.as_mut().map_err(|why| *why);
-            let taken = session.take(store, &self.trees, &mut self.scratch, denied);
-            let Taken { looks, changes, waits, changed, ended } = taken;
+            let taken = session.take(store, &self.trees, &mut self.scratch, read, denied);
+            let Taken { looks, changes, waits, changed, read, ended } = taken;
             self.stats.looks += looks;
             self.stats.changes += changes;
             self.stats.waited += waits;
-            turn.any |= looks + changes > 0;
+            turn.taken += looks + changes;
             turn.changed += changed;
+            turn.read |= read;
             match ended {
                 Some(Ended::PeerGone) => info!("service {service} attaches again"),
                 Some(why) => warn!("the ring of service {service} is given up: {why}"),
                 None => {}
             }
         }
-        turn
     }
 
     /// One sync for all who wait.
@@ -269,7 +341,10 @@ impl<S: Keeper, M: SharedMut, R: Refusals> Server<S, M, R> {
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Turn {
-    any: bool,
+    /// Requests that were carried out.
+    taken: u64,
+    /// Pages were read for what was carried out last: somebody may have asked meanwhile.
+    read: bool,
     /// Bytes that were changed.
     changed: usize,
 }

@@ -5,7 +5,7 @@ use nexus_proto::policy::{Decide, Decision, Epoch, EpochInfo, NO_RULE, Reason, V
 use nexus_proto::{Malformed, Operation, Request as _, Subject, policy};
 
 /// The version of the rules that the systems with a fake policyd have: system/policy.toml's.
-pub const EPOCH: u32 = 8;
+pub const EPOCH: u32 = 9;
 
 /// The allow that an honest policyd would give under the rules of version `epoch`.
 #[must_use]

@@ -16,10 +16,14 @@ const PACKAGES: &[(&str, &str, u64)] = &[
     ("policyd", "source/services/policyd/src/", 0),
     ("logd", "source/services/logd/src/", 0),
     ("nexus-sysdesc", "source/libs/nexus-sysdesc/src/", 0),
+    ("nexus-net", "source/libs/nexus-net/src/", 0),
+    ("netstackd", "source/services/netstackd/src/", 0),
+    ("httpd", "source/services/httpd/src/", 0),
 ];
 
 /// What tests, and what only the target compiles, is not measured.
-const NOT: &[&str] = &["/check/", "/sim/", "/tests/", "tests.rs", "/testing.rs", "/main.rs"];
+const NOT: &[&str] =
+    &["/check/", "/sim/", "/tests/", "tests.rs", "/testing.rs", "/exercise", "/main.rs"];
 
 /// Enough steps of the random programs.
 const STEPS: &str = "100000";

@@ -6,13 +6,14 @@ use crate::steps::{capture, counts};
 use anyhow::Result;
 
 /// The kernel's logic, the libraries that every program is linked with, and those by which one reads what the store
-/// keeps. What is over redb takes hours here, and has no unsafe code of its own.
+/// keeps, and has sockets. What is over redb takes hours here, and has no unsafe code of its own.
 const PACKAGES: &[&str] = &[
     "neuron-core",
     "nexus-abi",
     "nexus-archive",
     "nexus-loader",
     "nexus-mmio",
+    "nexus-net",
     "nexus-proto",
     "nexus-ring",
     "nexus-rt",

@@ -12,15 +12,17 @@ mod machines;
 mod miri;
 mod model;
 pub(crate) mod mutants;
+mod packets;
 mod properties;
 mod reproducible;
 mod rogue;
 mod states;
 mod wild;
+mod wire;
 
 use crate::exit::Exit;
 use crate::steps::results::Results;
-use crate::steps::tools::{DENY, FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY};
+use crate::steps::tools::{DENY, FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY, TSHARK};
 use crate::steps::{self, Choice, Step, Work};
 use crate::test_os::fresh_nonce;
 use anyhow::Result;
@@ -61,9 +63,19 @@ const STEPS: &[Step] = &[
             properties::check(context.seed)
         })
     },
+    // attack 68 F: 10^6 frames of every kind, each changed at random, with the right sums or wrong ones; the stack goes on, each is counted and none recorded
+    step("packets", 5, "10^6 frames changed at random, by the network stack", |context| {
+        packets::check(context.seed)
+    }),
     step("wild", 8, "10^6 random calls of hostile processes in QEMU", |context| {
         wild::check(context.seed)
     }),
+    Step {
+        needs: &[TSHARK],
+        ..step("wire", 3, "what the guest sends to a hostile network, by tshark", |context| {
+            wire::check(context.seed)
+        })
+    },
     // attack 87 Q: 10^7 heads at random in 1,500 lives of a hostile owner; nothing outside its pool is another
     step("rogue", 15, "10^7 heads at random, in lives of a hostile owner in QEMU", |context| {
         rogue::check(context.seed)

@@ -75,6 +75,23 @@ const GROUPS: &[Group] = &[
         tests: &[],
         parts: 2,
     },
+    // The same of sockets, which netstackd gives.
+    Group {
+        name: "network",
+        packages: &["nexus-net", "netstackd"],
+        together: true,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 4,
+    },
+    Group {
+        name: "page",
+        packages: &["nexus-graph", "httpd"],
+        together: false,
+        targets: &["--lib"],
+        tests: &[],
+        parts: 2,
+    },
     Group {
         name: "archive",
         packages: &["nexus-archive", "archived"],
@@ -109,7 +126,7 @@ const QUICK: &str = "not test(/wild_calls|random_deadlines|partners_in_a_call/)"
 
 /// The tests of the tool about what judges a run.
 const JUDGES: &str =
-    "test(/^(test_os|witness|audit|protocol|disk|ledger|qemu::disk)::/) | binary(audit)";
+    "test(/^(test_os|witness|audit|protocol|disk|ledger|qemu::disk|desc::net)::/) | binary(audit)";
 
 /// How many changes `make test` tries, others with each commit: about half a minute's worth.
 const FEW: usize = 3;
@@ -197,7 +214,8 @@ pub(crate) fn rotating(turn: usize) -> Result<Outcome> {
     command.args(["--in-place", "--baseline", "skip", "--timeout", "60", "--test-tool", "cargo"]);
     command.args(["--sharding", "slice", "--shard", &format!("{shard}/{shards}"), "--dir"]);
     command.arg(&copy.place.root).current_dir(&copy.place.root);
-    command.env("CARGO_TARGET_DIR", &copy.place.target).env("RUSTFLAGS", "--cap-lints=warn");
+    copy.place.let_warn(&mut command);
+    command.env("CARGO_TARGET_DIR", &copy.place.target).env_remove("CARGO_PROFILE_DEV_DEBUG");
     command.env(paths::ROOT_VARIABLE, &copy.place.root);
     let outcome = came_to(&mut command, &out, &equivalent(&paths::root()?)?)?;
     let note = format!("{package}, {} of {count}: {}", FEW.min(count), outcome.note);

@@ -4,6 +4,7 @@
 //! every hash in it, the description and every program's headers are checked on the way.
 
 mod assert;
+mod graph;
 mod model;
 mod net;
 mod reach;
@@ -45,6 +46,9 @@ pub struct AuditArgs {
     /// Print JSON (schema `nexus-audit/2`).
     #[arg(long)]
     json: bool,
+    /// Print a drawing (SVG): devices, owners, who shares memory, and the lines of the policy.
+    #[arg(long, conflicts_with = "json")]
+    svg: bool,
     /// Check the assertions in this file as well; it can be given more than once.
     #[arg(long, value_name = "FILE")]
     assert: Vec<PathBuf>,
@@ -61,6 +65,8 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
     let audit = of_image(&image).with_context(|| format!("refusing {}", path.display()))?;
     if args.json {
         println_raw!("{}", audit.to_json()?);
+    } else if args.svg {
+        println_raw!("{}", audit.to_svg());
     } else {
         print!("{}", audit.to_text(columns::of(stdout()).unwrap_or(columns::USUAL)));
     }

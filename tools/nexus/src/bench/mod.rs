@@ -5,6 +5,7 @@
 //! several starts, and is told apart.
 
 mod disk;
+mod net;
 mod peers;
 mod store;
 mod table;
@@ -47,7 +48,7 @@ pub struct BenchArgs {
     /// The disk instead: wall time of loads by the ring of its driver, and switches and doorbells counted.
     #[arg(long, conflicts_with = "no_start")]
     disk: bool,
-    /// Of the disk or the store only what is counted, on a small image.
+    /// Of the disk, the store or the network only what is counted.
     #[arg(long, conflicts_with = "no_start")]
     quick: bool,
     /// A raw image to be the disk, which is overwritten; else one of 512 MiB is made for the run.
@@ -56,8 +57,11 @@ pub struct BenchArgs {
     /// The store instead: wall time of what services ask of it, beside SQLite in a Linux guest.
     #[arg(long, conflicts_with_all = ["no_start", "disk"])]
     store: bool,
-    /// A directory with a Linux guest, made by tests/peers/sqlite/guest.sh.
-    #[arg(long, value_name = "DIR", requires = "store")]
+    /// The network instead: throughput, round trips and the small page, beside a Linux guest.
+    #[arg(long, conflicts_with_all = ["no_start", "disk", "store"])]
+    net: bool,
+    /// A directory with a Linux guest, made by guest.sh of tests/peers/sqlite, or of tests/peers/network for --net.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["no_start", "disk"])]
     beside: Option<PathBuf>,
     /// How many keys are in the store.
     #[arg(long, requires = "store", default_value = "10000")]
@@ -78,8 +82,11 @@ pub fn run(args: &BenchArgs) -> Result<Exit> {
     if args.store {
         return store::run(args);
     }
-    if args.quick {
-        bail!("--quick is of the disk or the store: give --disk or --store, too");
+    if args.net {
+        return net::run(args);
+    }
+    if args.quick || args.beside.is_some() {
+        bail!("--quick and --beside are of the disk, the store or the network: say which, too");
     }
     let mut figures = instructions(args)?;
     if !args.no_start {
@@ -158,6 +165,7 @@ fn boot_as(
         limit: if args.keys == store::Keys::Few { LIMIT } else { LONG_LIMIT },
         symbols: None,
         is_virtio: &|_| false,
+        page: false,
         show: &mut |_| {},
     })
 }

@@ -8,9 +8,15 @@ use crate::paths;
 use crate::steps::tools;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Where cargo puts what is built for tests on the host.
+const HOST: &str = "debug";
+/// What is no program, of what is built.
+const LIBRARIES: &[&str] = &["rlib", "rmeta", "so", "d"];
 
 /// The copy, and the right to change it: one process at a time has it.
 #[derive(Debug)]
@@ -62,6 +68,10 @@ impl Copy {
                 fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
             }
         }
+        let (from, to) = (tree.target.join(HOST), place.target.join(HOST));
+        if from.is_dir() && !to.exists() {
+            crates_of_others(&from, &to)?;
+        }
         Ok(Copy { place, kept: directory.join("kept"), _lock: lock })
     }
 
@@ -80,6 +90,30 @@ impl Copy {
         }
         Ok(without)
     }
+}
+
+/// Copies what cargo has built for the host from `from` to `to`, but for programs: crates of others are the same in both
+/// trees, and cargo finds that they need not be compiled again. It decides by times, which are kept.
+fn crates_of_others(from: &Path, to: &Path) -> Result<()> {
+    for (folder, wanted) in [(".fingerprint", None), ("build", None), ("deps", Some(LIBRARIES))] {
+        let from = from.join(folder);
+        for file in paths::files(&from, &[])? {
+            let extension = file.extension().and_then(OsStr::to_str).unwrap_or_default();
+            if wanted.is_none_or(|wanted| wanted.contains(&extension)) {
+                copy_with_time(&from.join(&file), &to.join(folder).join(&file))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies `from` to `to`: what it holds, who may run it, and when it was changed.
+fn copy_with_time(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to.parent().context("a file has a directory")?)?;
+    fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
+    let changed = fs::metadata(from)?.modified()?;
+    File::options().write(true).open(to)?.set_modified(changed)?;
+    Ok(())
 }
 
 /// The copy without a defence.
@@ -112,7 +146,7 @@ impl Without<'_> {
     pub fn cargo(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = tools::cargo(arguments)?;
         command.current_dir(&self.copy.place.root).arg("--target-dir").arg(&self.copy.place.target);
-        command.env_remove("CARGO_ENCODED_RUSTFLAGS").env("RUSTFLAGS", "--cap-lints=warn");
+        self.copy.place.let_warn(&mut command);
         command.env(paths::ROOT_VARIABLE, &self.copy.place.root);
         Ok(command)
     }

@@ -6,6 +6,7 @@ use crate::{image, paths};
 use anyhow::{Context, Result};
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A tree, and what is built from it.
 #[derive(Clone, Debug)]
@@ -30,6 +31,16 @@ impl Place {
         let target = env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let target = target.unwrap_or_else(|| root.join("target"));
         Ok(Place { root, build: paths::build()?, target, lenient: false })
+    }
+
+    /// What calls the compiler so that no lint is an error.
+    pub const WARNS: &str = "scripts/rustc-warns.sh";
+
+    /// Lets `cargo`, for the host, compile in this tree what is wrong by a lint alone. Crates of others are compiled
+    /// as in every tree.
+    pub fn let_warn(&self, cargo: &mut Command) {
+        cargo.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTFLAGS");
+        cargo.env("RUSTC_WORKSPACE_WRAPPER", self.root.join(Place::WARNS));
     }
 
     /// The standard system.

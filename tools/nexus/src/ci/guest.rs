@@ -55,7 +55,8 @@ pub(crate) fn reproducible(profile: &str) -> Result<Outcome> {
 pub(super) fn bench() -> Result<Outcome> {
     let disk = nexus(&["bench", "--disk", "--quick", "--check"])?;
     let store = nexus(&["bench", "--store", "--quick", "--check"])?;
-    Ok(nexus(&["bench", "--check"])?.and(disk).and(store))
+    let net = nexus(&["bench", "--net", "--quick", "--check"])?;
+    Ok(nexus(&["bench", "--check"])?.and(disk).and(store).and(net))
 }
 
 /// What a system asserts of its own image.

@@ -18,8 +18,12 @@ use std::{io, thread};
 /// Guests at a time: as many as there are cores where `make test` has its share of time.
 const AT_ONCE: usize = 2;
 /// They have steps of their own.
-const ELSEWHERE: [&str; 3] =
-    ["tests/systems/bench", "tests/systems/bench-disk", "tests/systems/bench-store"];
+const ELSEWHERE: [&str; 4] = [
+    "tests/systems/bench",
+    "tests/systems/bench-disk",
+    "tests/systems/bench-net",
+    "tests/systems/bench-store",
+];
 
 /// What only one does at a time.
 #[derive(Default)]

@@ -26,6 +26,13 @@
 //! seed = 1                            # unless NEXUS_SEED is another
 //! ```
 //!
+//! The same, with the peer of the tests (tests/peers/wire) on the other end of its network:
+//! ```toml
+//! seed = 1
+//! packets = 10000                     # malformed packets, unless NEXUS_PACKETS is another number
+//! peer = ["echo 14", "names 13"]      # what the peer must have seen, and by how many checks at least
+//! ```
+//!
 //! One that writes to a disk until the power is cut, which is judged by what the cut leaves:
 //! ```toml
 //! cuts = 10                           # disks, each as a cut at another time leaves it
@@ -60,10 +67,14 @@ const REFUSED: Key = key("refused", "[\"policy-gone\"]");
 const PROFILE: Key = key("profile", "\"prod\"");
 const REACHES: Key = key("reaches", "\"nexus> \"");
 const SEED: Key = key("seed", "1");
+const PACKETS: Key = key("packets", "10000");
+const PEER: Key = key("peer", "[\"echo 14\"]");
 const CUTS: Key = key("cuts", "10");
 const STORE: Key = key("store", "true");
 const DISK_ERRORS: Key = key("disk-errors", "[\"write 5\"]");
 
+/// Most malformed packets of one run.
+const MOST_PACKETS: u32 = 100_000_000;
 /// Most disks that are made of one run.
 const MOST_CUTS: u32 = 1000;
 
@@ -87,6 +98,17 @@ pub enum Expect {
 pub struct Random {
     /// Number of the run, from which everything follows; not 0.
     pub seed: u64,
+    /// The peer on the other end of the network, where there is one.
+    pub peer: Option<Peer>,
+}
+
+/// The peer of the tests, and what it must have seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Malformed packets that it sends.
+    pub packets: u32,
+    /// What it must have seen, and by how many checks at least.
+    pub sees: Vec<(String, u32)>,
 }
 
 /// A run that ends in a cut of the power.
@@ -181,8 +203,37 @@ pub(super) fn read(reporter: &Reporter, dir: &Path) -> Option<At<Expect>> {
 
 fn read_random(mut table: Table<'_>) -> Option<At<Expect>> {
     let seed = table.number(SEED, 1..=u64::MAX);
+    let peer =
+        if table.has(PEER) || table.has(PACKETS) { Some(read_peer(&mut table)) } else { None };
     table.finish();
-    seed.map(|At { value: seed, span }| At { value: Expect::Random(Random { seed }), span })
+    let At { value: seed, span } = seed?;
+    let peer = match peer {
+        Some(peer) => Some(peer?),
+        None => None,
+    };
+    Some(At { value: Expect::Random(Random { seed, peer }), span })
+}
+
+fn read_peer(table: &mut Table<'_>) -> Option<Peer> {
+    table.must_have(PEER);
+    table.must_have(PACKETS);
+    let mut sees = Vec::new();
+    for text in table.words(PEER) {
+        let checks = text.value.split_once(' ').and_then(|(name, checks)| {
+            let checks = checks.parse().ok().filter(|checks| *checks > 0)?;
+            Some((name.to_owned(), checks))
+        });
+        match checks {
+            Some(checks) => sees.push(checks),
+            None => {
+                let message = format!("`{}` is nothing that a peer sees", text.value);
+                let fix = "write the name of a scenario, and a number of checks from 1 on";
+                table.refuse(Kind::OutOfRange, &text.span, message, fix.to_owned());
+            }
+        }
+    }
+    let packets = table.number(PACKETS, 1..=MOST_PACKETS)?.value;
+    Some(Peer { packets, sees })
 }
 
 fn read_cuts(mut table: Table<'_>) -> Option<At<Expect>> {

@@ -34,7 +34,7 @@ mod workspace;
 
 use anyhow::{Result, anyhow, bail};
 pub use diagnostic::{Diagnostic, Place};
-pub use expect::{Cuts, Ends, Expect, Prompt, Random, Refusal};
+pub use expect::{Cuts, Ends, Expect, Peer, Prompt, Random, Refusal};
 pub use kind::Kind;
 use nexus_sysdesc::{Description, Proof};
 pub use programs::Program;

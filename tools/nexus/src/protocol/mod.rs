@@ -70,6 +70,11 @@ pub enum Record {
     Load(Load),
     /// How long a store took.
     StoreLoad(StoreLoad),
+    /// A load of the network ends here.
+    NetLoad {
+        /// Which.
+        number: u64,
+    },
     /// The guest's own opinion, just before it ends the machine.
     Verdict {
         /// Tests passed.

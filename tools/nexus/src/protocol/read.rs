@@ -87,6 +87,7 @@ fn record(kind: &str, fields: &[&str]) -> Option<Record> {
             ns: number(ns)?,
             flushes: number(flushes)?,
         }),
+        ("net-load", [load]) => Record::NetLoad { number: number(load)? },
         ("verdict", [passed, failed]) => {
             Record::Verdict { passed: number(passed)?, failed: number(failed)? }
         }
@@ -258,6 +259,9 @@ mod tests {
             Some(Record::StoreLoad(load))
         );
         assert_eq!(record_of(&format!("{nonce} store-load put_sync_1 1000 7")), None);
+        let load = record_of(&format!("{nonce} net-load 7"));
+        assert_eq!(load, Some(Record::NetLoad { number: 7 }));
+        assert_eq!(record_of(&format!("{nonce} net-load x")), None);
         let refused = Refused {
             service: "rngd".into(),
             device: "rng0".into(),

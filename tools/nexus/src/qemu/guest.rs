@@ -137,7 +137,8 @@ impl Lines {
     }
 
     /// What there is of a line that has not ended.
-    fn rest(&self) -> Option<String> {
+    #[must_use]
+    pub fn rest(&self) -> Option<String> {
         (!self.line.is_empty()).then(|| text(&self.line))
     }
 }

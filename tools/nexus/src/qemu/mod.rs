@@ -4,6 +4,7 @@ pub mod disk;
 mod gdb;
 mod guest;
 mod qmp;
+pub mod usernet;
 mod version;
 pub(crate) mod virtio;
 
@@ -57,6 +58,11 @@ pub fn on_terminal(command: &mut Command, copy: &PipeWriter) -> Result<()> {
 /// protocol on a socket that already listens at `qmp`.
 pub fn attach(command: &mut Command, qmp: &Path) {
     command.args(["-chardev", "stdio,id=serial,signal=off,mux=off", "-serial", "chardev:serial"]);
+    monitor(command, qmp);
+}
+
+/// Puts the machine protocol on a socket that already listens at `qmp`.
+pub fn monitor(command: &mut Command, qmp: &Path) {
     let socket = format!("socket,id=qmp,path={}", qmp.display());
     command.args(["-chardev", &socket, "-mon", "chardev=qmp,mode=control"]);
 }

@@ -26,6 +26,19 @@ impl Qmp {
         listener.set_nonblocking(true)?;
         let (stream, _) = listener.accept().context("QEMU has not connected its monitor")?;
         stream.set_nonblocking(false)?;
+        Qmp::greeted(stream)
+    }
+
+    /// Waits for the first connection, which must be QEMU's.
+    ///
+    /// # Errors
+    /// When it is somebody else's, or is closed.
+    pub fn wait(listener: &UnixListener) -> Result<Qmp> {
+        let (stream, _) = listener.accept().context("waiting for QEMU's monitor")?;
+        Qmp::greeted(stream)
+    }
+
+    fn greeted(stream: UnixStream) -> Result<Qmp> {
         stream.set_read_timeout(Some(LIMIT))?;
         let mut qmp = Qmp { stream: BufReader::new(stream) };
         if qmp.line()?.get("QMP").is_none() {
@@ -80,11 +93,10 @@ impl Qmp {
     /// See [`Qmp::execute`]; also when the answer is not that many words.
     pub fn read_words(&mut self, base: u64, count: usize) -> Result<Vec<u32>> {
         let line = format!("xp /{count}wx {base:#x}");
-        let answer =
-            self.execute("human-monitor-command", json!({ "command-line": line.as_str() }))?;
-        let words = words(answer.as_str().unwrap_or_default());
+        let answer = self.monitor(&line)?;
+        let words = words(&answer);
         if words.len() != count {
-            bail!("`{line}` answered {answer}");
+            bail!("`{line}` answered {answer:?}");
         }
         Ok(words)
     }
@@ -94,10 +106,17 @@ impl Qmp {
     /// # Errors
     /// See [`Qmp::execute`]; also when there is no such register.
     pub fn read_register(&mut self, name: &str) -> Result<u64> {
-        let command = json!({ "command-line": "info registers" });
-        let answer = self.execute("human-monitor-command", command)?;
-        register(answer.as_str().unwrap_or_default(), name)
-            .with_context(|| format!("`info registers` shows no {name}"))
+        let answer = self.monitor("info registers")?;
+        register(&answer, name).with_context(|| format!("`info registers` shows no {name}"))
+    }
+
+    /// What QEMU's monitor for people says to `line`.
+    ///
+    /// # Errors
+    /// See [`Qmp::execute`].
+    pub fn monitor(&mut self, line: &str) -> Result<String> {
+        let answer = self.execute("human-monitor-command", json!({ "command-line": line }))?;
+        Ok(answer.as_str().unwrap_or_default().to_owned())
     }
 
     fn line(&mut self) -> Result<Value> {
@@ -175,6 +194,19 @@ mod tests {
         let error = qmp.execute("nonsense", json!({})).unwrap_err().to_string();
         assert!(error.contains("no such thing"), "{error}");
         assert!(qmp.execute("stop", json!({})).is_err(), "closed connection");
+    }
+
+    #[test]
+    fn test_a_monitor_is_waited_for() {
+        let (_dir, listener) = monitor(&[r#"{"return": {}}"#, r#"{"return": "no network\r\n"}"#]);
+        assert_eq!(
+            Qmp::wait(&listener).unwrap().monitor("info usernet").unwrap(),
+            "no network\r\n"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(dir.path().join("qmp")).unwrap();
+        drop(UnixStream::connect(dir.path().join("qmp")).unwrap());
+        assert!(Qmp::wait(&listener).is_err(), "closed connection");
     }
 
     #[test]

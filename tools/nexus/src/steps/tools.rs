@@ -118,8 +118,12 @@ pub(crate) const DENY: Tool = Tool {
     install: "cargo install --locked cargo-deny@0.20.2",
 };
 
+/// What reads captures of a network.
+pub(crate) const TSHARK: Tool =
+    Tool { name: "tshark", probe: &["tshark", "--version"], install: "apt-get install tshark" };
+
 /// Each of them.
-pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS, NEXTEST, DENY];
+pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS, NEXTEST, DENY, TSHARK];
 
 impl Tool {
     /// What to do when it is not there, or in another version.

@@ -10,9 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Compiled without what only speed and debuggers need: most of the time goes into compiling.
-const PLAIN: [&str; 4] =
-    ["--config", "profile.dev.package.neuron-core.opt-level=0", "--config", "profile.dev.debug=0"];
+/// Compiled without what only speed needs: most of the time goes into compiling. Crates of others are built as in the
+/// tree.
+const PLAIN: [&str; 2] = ["--config", "profile.dev.package.neuron-core.opt-level=0"];
 
 /// A program of tests without a defence, and which of them must fail.
 pub(super) struct Tests {

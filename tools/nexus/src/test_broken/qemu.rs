@@ -46,7 +46,14 @@ impl Image {
         let by = &self.by;
         let marker = by.starts_with(MISSING).then(|| said_of(by));
         let until = marker.map_or(Until::Verdict, Until::Marker);
-        let options = Options { qemu: qemu.cloned(), until, limit: LIMIT, seed: None, quiet: true };
+        let options = Options {
+            qemu: qemu.cloned(),
+            until,
+            limit: LIMIT,
+            seed: None,
+            packets: None,
+            quiet: true,
+        };
         let session = Session::run(&self.built, &options)?;
         let transcript = &session.run.transcript;
         if session.run.ended == Ended::Marker {

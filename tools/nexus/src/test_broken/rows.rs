@@ -139,6 +139,7 @@ mod tests {
     use super::*;
     use crate::broken::Edit;
     use crate::build::Place;
+    use crate::paths;
     use crate::test_broken::tests::defence;
 
     #[test]
@@ -162,6 +163,9 @@ mod tests {
             [lib]\npath = \"source/a.rs\"\n[lints.rust]\nunused = \"deny\"\n";
         fs::write(root.join("Cargo.toml"), manifest).unwrap();
         fs::write(root.join("source/a.rs"), CODE).unwrap();
+        let wrapper = paths::root().unwrap().join(Place::WARNS);
+        fs::create_dir_all(root.join("scripts")).unwrap();
+        fs::copy(wrapper, root.join(Place::WARNS)).unwrap();
         let (build, target) = (root.join("build"), scratch.path().join("target"));
         let mut copy = Copy::of(&Place { root, build, target, lenient: false }).unwrap();
         let (text, replacement) = ("    1\n".to_owned(), replacement.to_owned());

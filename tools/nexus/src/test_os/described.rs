@@ -66,7 +66,7 @@ impl<'a> Described<'a> {
     /// # Errors
     /// As [`Machine::boot`].
     pub(super) fn first_boot(&self, machine: &mut Machine<'_>, until: Until) -> Result<Judged> {
-        let mut run = machine.boot(until)?;
+        let mut run = machine.boot(Boot::First, until)?;
         let mut judgement = self.judge(&run, Boot::First);
         self.networks(machine, &run, &self.first, &mut judgement);
         // It was looked at.
@@ -87,7 +87,7 @@ impl<'a> Described<'a> {
         expect: Option<&Expect>,
         until: Until,
     ) -> Result<Judged> {
-        let run = machine.boot(until.clone())?;
+        let run = machine.boot(Boot::Last, until.clone())?;
         let mut survived = None;
         let mut judgement = match expect {
             Some(Expect::Refusal(expect)) => {
@@ -103,6 +103,10 @@ impl<'a> Described<'a> {
             _ => self.judge(&run, Boot::Last),
         };
         self.networks(machine, &run, &self.proofs, &mut judgement);
+        judgement.and(self.page(&run));
+        if let Some(wire) = &machine.wire {
+            wire.judge(&mut judgement);
+        }
         Ok(Judged { run, judgement, survived })
     }
 
@@ -132,6 +136,15 @@ impl<'a> Described<'a> {
                 reaches: &self.reaches,
             },
         )
+    }
+
+    /// What is wrong with the page, where it was looked at.
+    fn page(&self, run: &Run) -> Vec<String> {
+        match run.witness.as_ref().and_then(|witness| witness.page.as_ref()) {
+            None => Vec::new(),
+            Some(Err(why)) => vec![why.clone()],
+            Some(Ok(page)) => page.findings(&self.services, &self.audit, &run.transcript.ledger),
+        }
     }
 
     /// What went over the networks is a part of the verdict.

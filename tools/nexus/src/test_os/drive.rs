@@ -1,5 +1,6 @@
 //! Runs a guest to its end: streams its console, collects its records, reads its memory.
 
+use super::page::Page;
 use super::transcript::{Meaning, Transcript};
 use super::{bus, registers};
 use crate::protocol::Event::Grant;
@@ -102,6 +103,8 @@ pub struct Witness {
     /// The lines that the interrupt controller lets through to the kernel: bit n of word m is line
     /// 32m + n.
     pub enabled: Vec<u32>,
+    /// The page, as it was just before; or why there was no answer. Nothing where nobody asked for it.
+    pub(super) page: Option<Result<Page, String>>,
 }
 
 /// What to run.
@@ -122,6 +125,8 @@ pub struct Plan<'a> {
     pub symbols: Option<&'a Symbols>,
     /// Device numbers whose identity registers can be read without harm: virtio devices.
     pub is_virtio: &'a dyn Fn(u16) -> bool,
+    /// Look at the page before the guest is read: QEMU was asked for a forward to it.
+    pub page: bool,
     /// Takes each console line.
     pub show: &'a mut dyn FnMut(&str),
 }
@@ -231,6 +236,7 @@ impl Driver {
     fn read_memory(&mut self, plan: &Plan<'_>) -> Result<Witness> {
         let opened = self.gdb.as_mut().map(registers::read).transpose()?.unwrap_or_default();
         let mut qmp = Qmp::accept(&self.monitor)?;
+        let page = plan.page.then(|| Page::look(&mut qmp).map_err(|why| format!("{why:#}")));
         let file = self.scratch.path().join("ram");
         let (base, len) = plan.ram;
         let granted = self.transcript.ledger.iter().filter(|entry| entry.event == Grant);
@@ -247,7 +253,7 @@ impl Driver {
             let devices = virtio::devices(qmp)?;
             let enabled = qmp.read_words(PLIC_ENABLES, PLIC_WORDS)?;
             let ram = Ram::read(base, &file)?;
-            Ok(Witness { ram, identities, status, opened, devices, enabled })
+            Ok(Witness { ram, identities, status, opened, devices, enabled, page })
         })
     }
 }
@@ -269,6 +275,7 @@ mod tests {
             limit,
             symbols: None,
             is_virtio: &|_| false,
+            page: false,
             show: &mut |line| shown.push(line.to_owned()),
         };
         let run = run(plan).unwrap();

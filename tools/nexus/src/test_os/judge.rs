@@ -338,6 +338,7 @@ mod tests {
                 opened,
                 devices: Vec::new(),
                 enabled: vec![0; 4],
+                page: None,
             }),
             ready_after: None,
             took: Duration::ZERO,

@@ -3,7 +3,10 @@
 use super::described::virtio_id;
 use super::drive::{self, Plan, Run, Until};
 use super::frames::Networks;
+use super::judge::Boot;
+use super::page;
 use super::session::Options;
+use super::wire::Wire;
 use crate::build::Built;
 use crate::desc::Expect;
 use crate::qemu;
@@ -25,8 +28,12 @@ pub(super) struct Machine<'a> {
     quiet: bool,
     /// What is left of the time for all boots.
     left: Duration,
+    /// A port of this machine leads to its page.
+    page: bool,
     /// Its networks.
     pub(super) networks: Networks,
+    /// The peer on the other end of its network, where there is one.
+    pub(super) wire: Option<Wire>,
     /// What all boots printed.
     pub(super) console: Vec<String>,
 }
@@ -44,10 +51,13 @@ impl<'a> Machine<'a> {
     ) -> Result<Machine<'a>> {
         let initrd = built.directory.join("run.img");
         fs::write(&initrd, built.image_for(nonce)).context("writing the image of this run")?;
-        let board = board(built, expect)?;
+        let mut board = board(built, expect)?;
+        let wire = Wire::of(&mut board, expect, options.packets, nonce)?;
+        let page = page::is_reached(&built.checked.description) && page::forward(&mut board);
         Ok(Machine {
             built,
             nonce,
+            page,
             networks: Networks::of(&board, &built.directory),
             board,
             qemu: qemu::find(options.qemu.as_deref())?,
@@ -55,18 +65,21 @@ impl<'a> Machine<'a> {
             initrd,
             quiet: options.quiet,
             left: options.limit,
+            wire,
             console: Vec::new(),
         })
     }
 
-    /// Boots it, and follows it to its end.
+    /// Boots it, and follows it to its end; its page, if it has one, is looked at in the last boot, when all is
+    /// proved.
     ///
     /// # Errors
     /// When QEMU cannot be started, or the handshake of the witness breaks.
-    pub(super) fn boot(&mut self, until: Until) -> Result<Run> {
+    pub(super) fn boot(&mut self, boot: Boot, until: Until) -> Result<Run> {
         let mut command = qemu::command(&self.qemu, &self.board, &self.built.kernel, &self.initrd);
         command.args(self.networks.dump()?);
         let checked = &self.built.checked;
+        let played = self.wire.as_ref().map(Wire::play).transpose()?;
         let run = drive::run(Plan {
             command,
             // Where QEMU counts instructions as time, 7.2 does not go on after a debugger's stop.
@@ -77,13 +90,26 @@ impl<'a> Machine<'a> {
             limit: self.left,
             symbols: Some(&self.symbols),
             is_virtio: &|device| virtio_id(checked, device).is_some(),
+            page: self.page && boot == Boot::Last,
             show: &mut |line| {
                 self.console.push(line.to_owned());
                 if !self.quiet {
                     println_raw!("{line}");
                 }
             },
-        })?;
+        });
+        let told = played.map(|played| played.end());
+        let run = run?;
+        if let (Some(wire), Some(told)) = (&mut self.wire, told) {
+            for line in &told.said {
+                let line = format!("peer: {line}");
+                if !self.quiet {
+                    println_raw!("{line}");
+                }
+                self.console.push(line);
+            }
+            wire.told = told;
+        }
         self.left = self.left.saturating_sub(run.took);
         Ok(run)
     }

@@ -12,6 +12,7 @@ mod judge;
 mod ledger;
 mod lines;
 mod machine;
+mod page;
 mod production;
 #[cfg(test)]
 mod production_tests;
@@ -25,6 +26,7 @@ mod rules_tests;
 mod session;
 mod tied;
 mod transcript;
+mod wire;
 
 pub use agree::{Expected, differences};
 pub use cuts::Survived;
@@ -33,7 +35,10 @@ pub use judge::{Boot, Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, Ring, replay};
 pub use production::Shipped;
 pub use renamed::renamed;
-pub use session::{Options, Session, TRANSCRIPT, fresh_nonce, parse_time, seed_from_environment};
+pub use session::{
+    Options, Session, TRANSCRIPT, fresh_nonce, packets_from_environment, parse_time,
+    seed_from_environment,
+};
 pub use transcript::{Meaning, Transcript};
 
 use crate::broken::{self, Copy, Defence};
@@ -103,6 +108,7 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
         until: args.until.clone(),
         limit: args.timeout,
         seed: seed_from_environment()?,
+        packets: packets_from_environment()?,
         quiet: false,
     };
     let mut session = Session::run(&built, &options)?;

@@ -8,6 +8,7 @@ use super::machine::Machine;
 use super::production::{self, Shipped};
 use super::report;
 use super::transcript::Transcript;
+use super::wire;
 use crate::build::Built;
 use crate::desc::{Cuts, Expect, Random};
 use crate::exit::Exit;
@@ -31,6 +32,8 @@ pub struct Options {
     pub limit: Duration,
     /// Number of the run, in a system that chooses at random.
     pub seed: Option<u64>,
+    /// Malformed packets, where a peer sends any; as the system says when absent.
+    pub packets: Option<u32>,
     /// Keep the console of the guest to ourselves.
     pub quiet: bool,
 }
@@ -47,6 +50,7 @@ impl Options {
             until: Until::Verdict,
             limit: parse_time(&limit)?,
             seed: seed_from_environment()?,
+            packets: packets_from_environment()?,
             quiet: false,
         })
     }
@@ -96,7 +100,9 @@ impl Session {
         if !(built.checked.first_boot.is_empty() || one_boot) {
             first = Some(described.first_boot(&mut machine, until.clone())?);
         }
-        let required = described.proofs.len() + first.as_ref().map_or(0, |_| described.first.len());
+        let seen = expect.as_ref().map_or(0, wire::required);
+        let required =
+            seen + described.proofs.len() + first.as_ref().map_or(0, |_| described.first.len());
         let last = match first.take_if(|first| first.judgement.exit != Exit::Pass) {
             Some(failed) => failed,
             None => described.last_boot(&mut machine, expect.as_ref(), until)?,
@@ -180,7 +186,7 @@ impl Session {
 /// The number of a run.
 fn number(expect: Option<&Expect>, options: &Options) -> Result<u64> {
     match expect {
-        Some(Expect::Random(Random { seed }) | Expect::Cuts(Cuts { seed, .. })) => {
+        Some(Expect::Random(Random { seed, .. }) | Expect::Cuts(Cuts { seed, .. })) => {
             Ok(said_seed(*seed, options))
         }
         // It tells at once that it has come up.
@@ -220,6 +226,18 @@ pub fn seed_from_environment() -> Result<Option<u64>> {
     match text.parse() {
         Ok(seed @ 1..) => Ok(Some(seed)),
         _ => bail!("NEXUS_SEED is `{text}`; say a number from 1"),
+    }
+}
+
+/// How many malformed packets `NEXUS_PACKETS` says, where it does.
+///
+/// # Errors
+/// When it is no number from 1 on.
+pub fn packets_from_environment() -> Result<Option<u32>> {
+    let Ok(text) = env::var("NEXUS_PACKETS") else { return Ok(None) };
+    match text.parse() {
+        Ok(packets @ 1..) => Ok(Some(packets)),
+        _ => bail!("NEXUS_PACKETS is `{text}`; say a number from 1"),
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Transcript {
     pub loads: Vec<Load>,
     /// How long a store took.
     pub store_loads: Vec<StoreLoad>,
+    /// Numbers of the loads of the network that ended.
+    pub net_loads: Vec<u64>,
     /// Devices that were not granted.
     pub refused: Vec<Refused>,
     /// How many devices were granted, in a system that cannot reach its prompt.
@@ -151,6 +153,7 @@ impl Transcript {
             Record::Bench(bench) => self.bench.push(bench),
             Record::Load(load) => self.loads.push(load),
             Record::StoreLoad(load) => self.store_loads.push(load),
+            Record::NetLoad { number } => self.net_loads.push(number),
             Record::Refused(refused) => self.refused.push(refused),
             Record::Granted { devices } => self.granted = Some(devices),
             Record::Ready { owners } => self.ready = Some(owners),

@@ -46,6 +46,9 @@ fn the_command_prints_what_the_image_says() {
     assert_eq!(image.audit(&[]), (passed, audit.to_text(USUAL), String::new()));
     let json = format!("{}\n", audit.to_json().expect("JSON"));
     assert_eq!(image.audit(&["--json"]), (passed, json, String::new()));
+    let svg = format!("{}\n", audit.to_svg());
+    assert_eq!(image.audit(&["--svg"]), (passed, svg, String::new()));
+    assert_eq!(image.audit(&["--svg", "--json"]).0, Some(Exit::Usage as i32));
 }
 
 #[test]

@@ -5,11 +5,12 @@ use alloc::string::{String, ToString};
 
 use nexus_abi::KindCode;
 use nexus_proto::init::{CapEntry, OwnerInfo};
+use nexus_words::amount::{count, size};
+use nexus_words::holding::{kind, rights};
 
 use super::{address, registers};
 use crate::names::Names;
 use crate::table::{Table, left};
-use crate::units::{count, rights, size};
 
 /// The capabilities of one service. `servers` tells which service receives on an endpoint, by the
 /// number of the object.
@@ -68,24 +69,6 @@ fn together<'a>(
     };
     let (len, pages) = all.fold((0, 0), sum);
     mapped(format!("{number} of them, {}", size(len)), pages)
-}
-
-/// A kind of capability, in words.
-pub(super) fn kind(code: u16) -> String {
-    let name = match KindCode::from_code(code.into()) {
-        Some(KindCode::Endpoint) => "endpoint",
-        Some(KindCode::Reply) => "reply",
-        Some(KindCode::Notification) => "notification",
-        Some(KindCode::Vmo) => "memory",
-        Some(KindCode::DeviceMmio) => "window",
-        Some(KindCode::Process) => "process",
-        Some(KindCode::Thread) => "thread",
-        Some(KindCode::Spawn) => "spawn",
-        Some(KindCode::Console) => "console",
-        Some(KindCode::Irq) => "line",
-        None => return format!("kind {code}"),
-    };
-    name.to_string()
 }
 
 fn what(

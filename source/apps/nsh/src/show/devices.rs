@@ -5,12 +5,12 @@ use alloc::string::{String, ToString};
 
 use nexus_proto::init::{BoardEntry, BoardKind, OwnerInfo};
 use nexus_proto::log::NO_DEVICE;
+use nexus_words::amount::size;
 
 use super::address;
 use super::owners::holder;
 use crate::names::Names;
 use crate::table::{Table, left, right};
-use crate::units::size;
 
 /// The tree, in the depth-first order in which init tells it.
 #[must_use]

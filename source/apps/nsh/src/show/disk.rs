@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use nexus_proto::disk::{DiskInfo, DiskStats, SECTOR, can};
+use nexus_words::amount::{count, size};
 
 use super::and;
 use crate::table::{columns, wrap};
-use crate::units::{count, size};
 
 /// Columns that 16 bytes of a sector take.
 const WIDE: usize = 71;

@@ -3,11 +3,12 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use nexus_proto::init::{DmaEntry, DmaState};
+use nexus_proto::init::DmaEntry;
+use nexus_words::amount::size;
+use nexus_words::standing;
 
 use crate::names::Names;
 use crate::table::{Table, left, right};
-use crate::units::size;
 
 /// The devices, their pools, and how those stand. The digest is of what was placed in their tables.
 #[must_use]
@@ -34,20 +35,10 @@ pub fn dma(list: &[DmaEntry], names: &Names) -> String {
             told(size(one.len)),
             told(one.reach.to_string()),
             told(format!("{:016x}", one.digest)),
-            state(one.state).to_string(),
+            standing::pool(one.state).to_string(),
         ]);
     }
     table.render()
-}
-
-/// How the memory of a device stands, in words.
-const fn state(state: DmaState) -> &'static str {
-    match state {
-        DmaState::None => "none",
-        DmaState::InUse => "in use",
-        DmaState::Quiet => "quiet",
-        DmaState::Quarantined => "quarantined",
-    }
 }
 
 #[cfg(test)]
@@ -55,6 +46,7 @@ mod tests {
     use super::*;
     use crate::fixture::names;
     use crate::table::{columns, width};
+    use nexus_proto::init::DmaState;
     use nexus_proto::{Subject, Zero};
 
     fn entry(device: u16, owner: u32, len: u64, state: DmaState) -> DmaEntry {

@@ -4,11 +4,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use nexus_proto::init::Readiness;
-use nexus_rt::ns_of_ticks;
+use nexus_words::amount::{of_ticks, seconds};
 
 use crate::specs::{SPECS, Spec};
 use crate::table::{Table, left, wrap};
-use crate::units::seconds;
 
 /// Every command.
 #[must_use]
@@ -39,7 +38,7 @@ pub fn welcome(version: &str, ready: Option<&Readiness>) -> String {
         Some(ready) if ready.owners_ready == ready.owners && ready.owners > 0 => format!(
             "All {} devices are with their owners, {} s after start.",
             ready.owners,
-            seconds(ns_of_ticks(ready.ready_ticks))
+            seconds(of_ticks(ready.ready_ticks))
         ),
         Some(ready) => format!(
             "{} of {} devices are with their owners; `owners` and `services` tell more.",
@@ -90,6 +89,7 @@ mod tests {
         assert_eq!(text, "usage: ps\n  the services: state, memory, and how they ended\n");
         for spec in SPECS {
             assert!(help_one(spec).lines().all(|line| width(line) <= columns()), "{}", spec.name);
+            assert!(!spec.more.contains("  ") && !spec.summary.contains("  "), "{}", spec.name);
         }
     }
 

@@ -3,13 +3,12 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use nexus_abi::LineState;
 use nexus_proto::init::IrqEntry;
-use nexus_rt::ns_of_ticks;
+use nexus_words::amount::{of_ticks, seconds};
+use nexus_words::standing;
 
 use crate::names::Names;
 use crate::table::{Table, left, right};
-use crate::units::seconds;
 
 /// The lines, their owners, and their counts since the machine started; below them, how many interrupts
 /// came to nobody, if any did.
@@ -32,27 +31,16 @@ pub fn irqs(list: &[IrqEntry], names: &Names) -> String {
             names.device(irq.device),
             irq.line.to_string(),
             names.service(irq.owner.id),
-            state(irq.state).to_string(),
+            standing::line(irq.state).to_string(),
             irq.delivered.to_string(),
             irq.held_back.to_string(),
-            if irq.delivered > 0 { seconds(ns_of_ticks(irq.last)) } else { "-".to_string() },
+            if irq.delivered > 0 { seconds(of_ticks(irq.last)) } else { "-".to_string() },
         ]);
     }
     // Each line was asked for in its turn; the last knows most.
     let strays = list.last().map_or(0, |irq| irq.strays);
     let text = table.render();
     if strays == 0 { text } else { text + &format!("\nto nobody: {strays}\n") }
-}
-
-/// Where a line is, in words.
-fn state(code: u8) -> &'static str {
-    match LineState::from_code(code.into()) {
-        Some(LineState::Free) => "not bound",
-        Some(LineState::Armed) => "armed",
-        Some(LineState::Delivered) => "delivered",
-        Some(LineState::Held) => "held back",
-        None => "?",
-    }
 }
 
 #[cfg(test)]
@@ -99,11 +87,5 @@ rng0       3  rngd      not bound          0          0      -
         let most = IrqEntry { held_back: u64::MAX, last: u64::MAX, ..irq(3, 1023, 8, u64::MAX) };
         let text = irqs(&[most], &names());
         assert!(text.lines().all(|line| width(line) <= columns()), "{text}");
-    }
-
-    #[test]
-    fn every_state_has_words() {
-        let words: Vec<_> = (1..=4).map(state).collect();
-        assert!(words.iter().all(|word| *word != "?") && [state(0), state(5)] == ["?", "?"]);
     }
 }

@@ -2,24 +2,22 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
-use nexus_abi::Rights;
 use nexus_proto::Holes;
-use nexus_proto::init::{EndKind, Ordered, Refusal};
-use nexus_proto::log::{Access, Entry, Event, Hashes, Outcome, Stamp};
+use nexus_proto::init::{EndKind, Refusal};
+use nexus_proto::log::{Entry, Event, Hashes, Outcome, Stamp};
 use nexus_proto::policy::{NO_LINE, Reason};
-use nexus_rt::ns_of_ticks;
+use nexus_words::amount::{count, hex, of_ticks, seconds, size};
+use nexus_words::holding::kind;
+use nexus_words::record;
 use sha2::{Digest, Sha256};
 use zerocopy::IntoBytes;
 
 use super::address;
-use super::caps::kind;
 use super::services::end;
 use crate::date::Date;
 use crate::names::Names;
 use crate::table::{Table, left, right, wrap};
-use crate::units::{count, rights, seconds, size};
 
 /// A record, whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +140,7 @@ pub fn ledger<'a>(
     let skipped = all.records().saturating_sub(shown);
     let mut table = headings();
     for LedgerRecord { stamp, entry, times, .. } in last {
-        let mut cells = row(stamp, entry, seconds(ns_of_ticks(stamp.ticks)), names);
+        let mut cells = row(stamp, entry, seconds(of_ticks(stamp.ticks)), names);
         if *times > 1 {
             cells[6] = format!("{times} times {}", cells[6]);
         }
@@ -178,7 +176,7 @@ pub(super) fn row(stamp: &Stamp, entry: &Entry, second: String, names: &Names) -
         stamp.seq.to_string(),
         second,
         asker(entry, names),
-        what(entry).to_string(),
+        record::what(entry).to_string(),
         names.service(entry.subject.id),
         names.device(entry.device),
         reason(entry, names),
@@ -188,7 +186,6 @@ pub(super) fn row(stamp: &Stamp, entry: &Entry, second: String, names: &Names) -
 fn verdict(all: &Verifier) -> String {
     match all.chain() {
         Chain::Whole(at) => {
-            let head: String = at.head.iter().map(|byte| format!("{byte:02x}")).collect();
             let records = count(all.records(), "record");
             let folded = match all.holes.missing() {
                 0 => String::new(),
@@ -196,7 +193,7 @@ fn verdict(all: &Verifier) -> String {
             };
             // `cargo nexus run` reads the second line, and keeps it.
             wrap("", &format!("Chain whole: {records} computed anew, each fits{folded}."))
-                + &format!("head {} {head}\n", at.records)
+                + &format!("head {} {}\n", at.records, hex(&at.head, ""))
         }
         Chain::Broken(seq) => {
             wrap("", &format!("CHAIN BROKEN at record {seq}: it was changed, moved or taken out."))
@@ -216,106 +213,35 @@ fn asker(entry: &Entry, names: &Names) -> String {
     }
 }
 
-fn what(entry: &Entry) -> &'static str {
-    match (entry.event, entry.outcome) {
-        (Event::Boot, _) => "begins",
-        (Event::Decision, Outcome::Allow) => "allowed",
-        (Event::Decision, _) => "denied",
-        (Event::Grant, _) => "granted",
-        (Event::Refusal, _) => "refused",
-        (Event::Revoke, _) => "revoked",
-        (Event::Exit, _) => "ended",
-        (Event::Start, _) => "started",
-        (Event::Order, _) => "ordered",
-        (Event::Drop, _) => "let go",
-        (Event::Clock, _) => "clock set",
-        (Event::Prepared, _) => "set up",
-        (Event::Share, _) => "shared",
-        (Event::Unshare, _) => "unshared",
-        (Event::Fold, _) => "folded",
-        (Event::Resume, _) => "resumed",
-        (Event::Anchor, _) => "anchored",
-        (Event::Access, _) => "no access",
-    }
-}
-
+/// Why: as on the page, and where this shell is told more or has no room, in its own way.
 fn reason(entry: &Entry, names: &Names) -> String {
     let code = entry.reason;
     match entry.event {
-        Event::Boot => format!("run {:016x}", entry.detail),
-        Event::Decision if entry.outcome == Outcome::Allow => names.rule(entry.rule),
-        Event::Decision => Reason::from_code(code)
-            .map_or_else(|| "?".to_string(), |reason| reason.word().to_string()),
+        Event::Decision if entry.outcome != Outcome::Allow => {
+            Reason::from_code(code).map_or("?", Reason::word).to_string()
+        }
         Event::Refusal => refusal(code),
         Event::Revoke if code != 0 => refusal(code),
-        Event::Grant | Event::Revoke => given(entry),
         Event::Exit => {
             let kind = EndKind::from_code(code).unwrap_or(EndKind::None);
             end(kind, entry.detail, entry.len, entry.base)
         }
-        Event::Start => String::new(),
-        Event::Order => Ordered::from_code(code).map_or("?", order).to_string(),
-        Event::Drop => authority(entry),
+        Event::Drop if entry.len > 0 && entry.line == NO_LINE => {
+            let kind = kind(u16::try_from(entry.detail).unwrap_or(0));
+            format!("{kind} {}, {}", address(entry.base), size(entry.len))
+        }
         Event::Prepared => {
             format!("{} of {} bytes, {:016x}", entry.interval, entry.len, entry.detail)
         }
-        Event::Share | Event::Unshare => size(entry.len),
-        Event::Fold => {
-            let lives = if entry.epoch == 1 { "life" } else { "lives" };
-            format!("{} {lives}, {}", entry.epoch, count(entry.len, "record"))
-        }
-        Event::Anchor if entry.epoch == 1 => "boot 1, the first".to_string(),
-        Event::Anchor => {
-            format!("boot {}, {} before", entry.epoch, count(entry.interval.into(), "record"))
-        }
-        Event::Access => access(entry, names),
-        Event::Resume if entry.base == 0 => format!("{} kept", count(entry.detail, "record")),
-        Event::Resume => {
-            format!("{} of {} kept, cut at {}", entry.detail, entry.len, entry.base)
-        }
         // With the zone it would be wider than 80 columns have room for; the line below the table has it.
         Event::Clock => Date::of(entry.detail).to_string().replace(" UTC", ""),
+        _ => record::why(entry, |rule| names.rule(rule)),
     }
-}
-
-/// What was to be done with the state of another, or by the network, and by which line it was not.
-fn access(entry: &Entry, names: &Names) -> String {
-    let what = Access::from_code(entry.reason).map_or("?", Access::word);
-    format!("{what}, {}", names.rule(entry.rule))
 }
 
 /// Why a device is not given.
 fn refusal(code: u8) -> String {
     Refusal::from_code(code).map_or("?", Refusal::word).to_string()
-}
-
-/// What was ordered of a service without a life.
-const fn order(ordered: Ordered) -> &'static str {
-    match ordered {
-        Ordered::Start => "another life",
-        Ordered::Stop => "no other life",
-    }
-}
-
-/// The rights on a window, with the registers that are written where those are counted, and the
-/// interrupt line with it.
-fn given(entry: &Entry) -> String {
-    let mask = entry.registers.mask();
-    let write = mask.map_or(0, |_| Rights::WRITE.bits());
-    let registers = mask.map(|mask| count(mask.count_ones().into(), "register"));
-    let line = (entry.line != NO_LINE).then(|| format!("line {}", entry.line));
-    let parts = [Some(rights(entry.rights & !write)), registers, line];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// What init has let go of: `detail` is the kind of the capability.
-fn authority(entry: &Entry) -> String {
-    let kind = kind(u16::try_from(entry.detail).unwrap_or(0));
-    match entry.len {
-        0 => kind,
-        len if entry.line != NO_LINE => format!("{} from {}", count(len, "line"), entry.line),
-        len => format!("{} {}, {}", kind, address(entry.base), size(len)),
-    }
 }
 
 #[cfg(test)]

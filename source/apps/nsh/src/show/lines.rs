@@ -4,11 +4,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use nexus_proto::log::{Level, LineInfo, LineKind};
-use nexus_rt::ns_of_ticks;
+use nexus_words::amount::{of_ticks, seconds};
 
 use crate::names::Names;
 use crate::table::wrap;
-use crate::units::seconds;
 
 /// A line of the log, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub struct LogLine {
 /// A line: seconds since start, who, and the text, wrapped.
 #[must_use]
 pub fn log_line(line: &LogLine, names: &Names) -> String {
-    let when = seconds(ns_of_ticks(line.info.ticks));
+    let when = seconds(of_ticks(line.info.ticks));
     let who = names.service(line.info.sender.id);
     let mark = match (line.info.kind, line.info.level) {
         (LineKind::Proof, _) => "proof: ",

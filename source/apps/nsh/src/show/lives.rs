@@ -6,15 +6,15 @@ use alloc::string::{String, ToString};
 use nexus_proto::ServiceError;
 use nexus_proto::ids;
 use nexus_proto::init::{EndKind, Last, LifeInfo, ServiceState};
-use nexus_rt::ns_of_ticks;
 use nexus_sysdesc::Permission;
+use nexus_words::amount::{brief, of_ticks};
+use nexus_words::ending::{self, end, soon};
+use nexus_words::standing;
 
-use super::services::{end_brief, word};
 use crate::command::Order;
 use crate::names::Names;
 use crate::table::{Table, left, right, wrap};
 use crate::trouble::given_by;
-use crate::units::brief;
 
 /// The services: how often each was started, how it stands and for how long, how its last life ended, and
 /// what follows. `now` is a tick, here and below.
@@ -34,9 +34,9 @@ pub fn services(list: &[LifeInfo], now: u64, names: &Names) -> String {
             names.service(life.service.id),
             life.lives.to_string(),
             life.deaths.to_string(),
-            word(life.state).to_string(),
+            standing::service(life.state).to_string(),
             age(life, now),
-            if life.end == EndKind::None { String::new() } else { end_brief(life.end, life.code) },
+            if life.end == EndKind::None { String::new() } else { end(life.end, life.code) },
             next(life, now),
         ]);
     }
@@ -45,30 +45,26 @@ pub fn services(list: &[LifeInfo], now: u64, names: &Names) -> String {
 
 /// How long it has been in its state.
 pub(super) fn age(life: &LifeInfo, now: u64) -> String {
-    brief(ns_of_ticks(now.saturating_sub(life.since)))
+    brief(of_ticks(now.saturating_sub(life.since)))
 }
 
-/// When the next life begins, or why none does; nothing for one that lives.
+/// When the next life begins, or why none does, in few words; nothing for one that lives.
 fn next(life: &LifeInfo, now: u64) -> String {
-    match (life.state, life.last) {
-        (ServiceState::Restarting, _) if life.again == 0 => "waits".to_string(),
-        (ServiceState::Restarting, _) => soon(life, now),
-        (_, Last::None) => String::new(),
-        (_, Last::Never) => "none: started once".to_string(),
-        (_, Last::EndedWell) => "none: ended well".to_string(),
-        (_, Last::Stopped) => "none: by order".to_string(),
-        (_, Last::TooOften) => "none: too often".to_string(),
-        (_, Last::NoDevice) => "none: no device".to_string(),
-        (_, Last::NotLoaded) => "none: not loaded".to_string(),
+    match life.state {
+        ServiceState::Restarting if life.again == 0 => "waits".to_string(),
+        _ => ending::next(life, now, brief, why_none).unwrap_or_default(),
     }
 }
 
-/// When one begins that is to begin.
-pub(super) fn soon(life: &LifeInfo, now: u64) -> String {
-    match life.again.saturating_sub(now) {
-        0 if life.again == 0 => "once policyd and logd run".to_string(),
-        0 => "now".to_string(),
-        ticks => format!("in {}", brief(ns_of_ticks(ticks))),
+const fn why_none(last: Last) -> &'static str {
+    match last {
+        Last::None => "",
+        Last::Never => "started once",
+        Last::EndedWell => "ended well",
+        Last::Stopped => "by order",
+        Last::TooOften => "too often",
+        Last::NoDevice => "no device",
+        Last::NotLoaded => "not loaded",
     }
 }
 
@@ -97,14 +93,14 @@ pub fn ordered(before: &LifeInfo, life: &LifeInfo, now: u64, names: &Names) -> S
     let name = names.service(life.service.id);
     let text = match life.state {
         ServiceState::Restarting => {
-            format!("{name} does not run; it is started again {}", soon(life, now))
+            format!("{name} does not run; it is started again {}", soon(life, now, brief))
         }
         ServiceState::Stopped => format!("{name} is stopped; `restart {name}` starts it again"),
         _ if lives(life) && life.lives > before.lives => match life.state {
             ServiceState::Failed => {
                 format!("{name} cannot work in life {}; `log {name}` tells why", life.lives)
             }
-            state => format!("{name} is {} in life {}", word(state), life.lives),
+            state => format!("{name} is {} in life {}", standing::service(state), life.lives),
         },
         _ if lives(life) => {
             format!("{name} has not ended yet; `services` tells how it goes on")
@@ -142,7 +138,7 @@ pub fn not_ordered(
         ),
         (_, ServiceState::Restarting) if order == Order::Kill => format!(
             "{name} does not run; it is started again {}, or never after `stop {name}`",
-            soon(life, now)
+            soon(life, now, brief)
         ),
         (ServiceError::BadState, ServiceState::Waiting | ServiceState::NotLoaded) => {
             format!("{name} was never started; `why {name}` tells why")

@@ -20,6 +20,7 @@ mod services;
 mod stands;
 mod state;
 mod store;
+mod times;
 
 use alloc::format;
 use alloc::string::String;
@@ -49,6 +50,7 @@ pub use state::{
     value,
 };
 pub use store::store;
+pub use times::times;
 
 /// A physical address.
 fn address(base: u64) -> String {

@@ -2,9 +2,9 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 use nexus_proto::net::{Card, Counters};
+use nexus_words::amount::hex;
 
 use crate::names::Names;
 use crate::table::{Table, left, right, wrap};
@@ -12,13 +12,12 @@ use crate::table::{Table, left, right, wrap};
 /// The card, who has its frames, and what came in and went out.
 #[must_use]
 pub fn net(card: &Card, input: &Counters, output: &Counters, names: &Names) -> String {
-    let mac: Vec<String> = card.mac.iter().map(|byte| format!("{byte:02x}")).collect();
     let link = if card.link { "up" } else { "down" };
     let whose = match card.consumer {
         0 => "nobody has its frames".to_string(),
         id => format!("its frames are {}'s", names.service(id)),
     };
-    let what = format!("link {link}, address {}, MTU {}; {whose}", mac.join(":"), card.mtu);
+    let what = format!("link {link}, address {}, MTU {}; {whose}", hex(&card.mac, ":"), card.mtu);
     let mut table = Table::new(&[left(""), right("IN"), right("OUT")]);
     for (name, of) in COUNTERS {
         table.row([name.to_string(), of(input).to_string(), of(output).to_string()]);

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Display;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
 
 use nexus_net::{Error, address};
 use nexus_proto::ids;
@@ -12,6 +13,7 @@ use nexus_proto::socket::{
     AddressInfo, Kind, Link, NetInfo, NetStats, ServerInfo, SocketInfo, Source, Tcp,
 };
 use nexus_sysdesc::Permission;
+use nexus_words::amount::{count, duration_at_length, hex, size};
 
 use super::state::{seen, value};
 use crate::http::{Head, Wrong};
@@ -19,12 +21,9 @@ use crate::names::Names;
 use crate::network::{Failed, Trying};
 use crate::table::{Table, left, right, wrap};
 use crate::trouble::{Trouble, given_by};
-use crate::units::{count, duration, size};
 
 /// Bytes of a page that is no text of which something is shown.
 const SHOWN_OF_BYTES: usize = 256;
-/// Bits of an address of IPv6 before one of IPv4 in it.
-const MAPPED: u32 = 96;
 
 /// How the network stands: link, addresses, routers, servers.
 #[must_use]
@@ -34,14 +33,13 @@ pub fn ip(
     servers: &[ServerInfo],
     stats: &NetStats,
 ) -> String {
-    let mac: Vec<String> = info.mac.iter().map(|byte| format!("{byte:02x}")).collect();
     let link = match info.link {
         Link::NoCard => "virtionetd does not answer: there is no card now",
         Link::Down => "the card has no link",
         Link::Asking => "link up, an address is being asked for",
         Link::Up => "link up",
     };
-    let mut text = wrap("", &format!("{link}; card {}, MTU {}", mac.join(":"), info.mtu));
+    let mut text = wrap("", &format!("{link}; card {}, MTU {}", hex(&info.mac, ":"), info.mtu));
     text += &shown_addresses(addresses);
     let routers =
         [IpAddr::V4(Ipv4Addr::from(info.gateway4)), IpAddr::V6(Ipv6Addr::from(info.gateway6))];
@@ -52,7 +50,7 @@ pub fn ip(
         text += &line(what, those.map(|one| address(one.address)));
     }
     if info.lease > 0 {
-        let lease = duration(u64::from(info.lease) * 1_000_000_000);
+        let lease = duration_at_length(Duration::from_secs(info.lease.into()));
         text += &line("lease", [format!("{lease} left")].iter());
     }
     text + &done(info, stats)
@@ -99,12 +97,7 @@ fn line(what: &str, each: impl Iterator<Item = impl Display>) -> String {
 
 /// An address with the bits of its network.
 fn with_prefix(info: &AddressInfo) -> String {
-    let address = address(info.address);
-    let prefix = match address {
-        IpAddr::V4(_) => info.prefix.saturating_sub(MAPPED),
-        IpAddr::V6(_) => info.prefix,
-    };
-    format!("{address}/{prefix}")
+    format!("{}/{}", address(info.address), info.prefix)
 }
 
 /// Who has which socket.
@@ -253,8 +246,11 @@ fn shown_lines(text: &str) -> String {
 }
 
 /// Why there may be no answer from outside.
-const CUT_OFF: &str = "If the host is up, this machine is cut off from it: it reaches nothing outside, but only what \
-                       is forwarded to it (`restrict=on`), unless `cargo nexus run --net open` has lifted that";
+const CUT_OFF: &str = "If the host is up, this machine is kept from it: the board lets nothing out (`restrict=on`), \
+                       unless `cargo nexus run --net open` lifts that";
+/// Why there is no way out.
+const KEPT_IN: &str = "The board keeps this machine inside (`restrict=on`), unless `cargo nexus run --net open` lifts \
+                       that; `ip` shows what there is";
 
 /// Why something did not come of a host.
 #[must_use]
@@ -291,9 +287,10 @@ fn network(trying: Trying, why: Error, host: &str, names: &Names) -> String {
             Trying::Page => format!("{host} sends no more of the page, and has not ended it"),
             Trying::Connect(_) | Trying::Echo => format!("{host} does not answer. {CUT_OFF}"),
         },
-        Error::Unreachable => format!(
-            "there is no way to {host}: no address, or no router for it; `ip` tells what there is"
-        ),
+        Error::Unreachable => match trying {
+            Trying::Names => format!("nobody to ask for {host}: no server of names is known. {KEPT_IN}"),
+            _ => format!("no way to {host}: there is no router for it, or no address. {KEPT_IN}"),
+        },
         Error::NoName => format!("there is no {host}"),
         Error::PeerRefused => format!("{host} is there, and nothing listens at that port"),
         Error::Reset | Error::Closed => format!("{host} broke the connection off"),

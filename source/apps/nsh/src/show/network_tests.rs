@@ -32,7 +32,7 @@ fn fits(text: &str) -> &str {
 #[test]
 fn how_the_network_stands() {
     let addresses = [
-        AddressInfo { address: octets("10.0.2.15"), prefix: 120, source: Source::Dhcp },
+        AddressInfo { address: octets("10.0.2.15"), prefix: 24, source: Source::Dhcp },
         AddressInfo {
             address: octets("fec0::5054:ff:fe12:3456"),
             prefix: 64,
@@ -199,6 +199,7 @@ fn each_failure_says_why_and_what_would_help() {
         (connect, Error::TimedOut, ["a.example does not answer", "`restrict=on`"]),
         (Trying::Page, Error::TimedOut, ["a.example sends no more", ""]),
         (connect, Error::Unreachable, ["no way to a.example", "`ip`"]),
+        (Trying::Names, Error::Unreachable, ["no server of names is known", "--net open"]),
         (Trying::Names, Error::NoName, ["there is no a.example", ""]),
         (connect, Error::PeerRefused, ["nothing listens", ""]),
         (Trying::Page, Error::Reset, ["broke the connection off", ""]),

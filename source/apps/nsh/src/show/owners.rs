@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 
 use nexus_proto::init::{OwnerInfo, OwnerState};
 use nexus_proto::policy::NO_LINE;
+use nexus_words::amount::size;
+use nexus_words::holding::rights;
 
 use super::{address, and, registers};
 use crate::names::Names;
 use crate::table::{Table, left, right, wrap};
-use crate::units::{rights, size};
 
 /// The devices, their windows and owners, the lines and registers that those have, and whose reach memory
 /// by themselves.

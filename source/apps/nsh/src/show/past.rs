@@ -2,15 +2,16 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::time::Duration;
 
 use nexus_archive::{Boot, Facts, Hash, Kept, Place, Record, Standing, Walked};
+use nexus_words::amount::{count, hex, seconds};
 
 use super::ledger::{headings, row};
 use crate::date::Date;
 use crate::names::Names;
 use crate::past::{Held, Holder, began, since_boot};
 use crate::table::{Table, left, right, wrap};
-use crate::units::{count, seconds};
 
 /// The boots that there are, and those that were dropped for room.
 #[must_use]
@@ -62,7 +63,7 @@ fn date(facts: Option<&Facts>) -> String {
 
 /// The beginning of a hash, by which people tell one from another.
 fn start(hash: &Hash) -> String {
-    hex(hash.get(..8).unwrap_or(hash))
+    hex(hash.get(..8).unwrap_or(hash), "")
 }
 
 /// There is no such boot.
@@ -92,7 +93,7 @@ pub fn boot<'a>(
             table.row(cells);
             breaks += &told;
         }
-        let second = seconds(since_boot(facts, record.stamp.ticks));
+        let second = seconds(Duration::from_nanos(since_boot(facts, record.stamp.ticks)));
         table.row(row(&record.stamp, &record.entry, second, names));
     }
     let mut text = table.render() + "\n";
@@ -115,7 +116,7 @@ fn before(record: &Record, place: Place) -> Option<(&'static str, String)> {
             let missing = count(missing, "record");
             let told =
                 format!("Gap before record {seq}: {missing}, of which the last had the hash");
-            Some(("gap", wrap("", &told) + &format!("{}\n", hex(&hash))))
+            Some(("gap", wrap("", &told) + &format!("{}\n", hex(&hash, ""))))
         }
         Place::Anew => {
             let told = format!("Cut at record {seq}: a later life of logd went on from there.");
@@ -123,10 +124,6 @@ fn before(record: &Record, place: Place) -> Option<(&'static str, String)> {
         }
         Place::Follows | Place::Wrong => None,
     }
-}
-
-fn hex(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn verdict(boot: u32, walked: &Walked) -> String {
@@ -155,7 +152,7 @@ fn verdict(boot: u32, walked: &Walked) -> String {
         ),
         Standing::Whole => {
             wrap("", &format!("Boot {boot} whole: {here}, each fits{gaps}. Its head:"))
-                + &format!("{}\n", hex(&head.own))
+                + &format!("{}\n", hex(&head.own, ""))
         }
     }
 }
@@ -219,7 +216,7 @@ pub fn no_time() -> String {
 fn moment(facts: &Facts, since: u64) -> String {
     match began(facts) {
         Some(began) => Date::of(began.saturating_add(since)).to_string(),
-        None => format!("second {}", seconds(since)),
+        None => format!("second {}", seconds(Duration::from_nanos(since))),
     }
 }
 

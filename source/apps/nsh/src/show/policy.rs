@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 use nexus_proto::init::TryAnswer;
 use nexus_proto::policy::{Explanation, NO_RULE, Reason, Verdict};
 use nexus_sysdesc::{Permission, StateRight};
+use nexus_words::holding::rights;
 
 use super::{Device, registers};
 use crate::names::Names;
 use crate::table::wrap;
-use crate::units::rights;
 
 /// What `why` was about and what was answered.
 #[derive(Clone, Copy, Debug)]

@@ -3,10 +3,12 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use nexus_proto::init::{EndKind, MemInfo, ServiceInfo, ServiceStat, ServiceState, killed};
+use nexus_proto::init::{EndKind, MemInfo, ServiceInfo, ServiceStat, ServiceState};
+use nexus_words::amount::frames;
+use nexus_words::ending;
+use nexus_words::standing;
 
 use crate::table::{Table, left, right};
-use crate::units::frames;
 
 /// The services, with what the kernel tells of each, where it could be asked.
 #[must_use]
@@ -46,22 +48,7 @@ fn state(state: ServiceState, stat: Option<&ServiceStat>) -> String {
         (ServiceState::Ended, Some(stat)) => {
             format!("ended: {}", end(stat.end, stat.code, stat.address, stat.pc))
         }
-        _ => word(state).to_string(),
-    }
-}
-
-/// Where a service is in its life.
-pub(super) const fn word(state: ServiceState) -> &'static str {
-    match state {
-        ServiceState::Waiting => "not started",
-        ServiceState::Started => "running",
-        ServiceState::Ready => "ready",
-        ServiceState::Failed => "cannot work",
-        ServiceState::Ended => "ended",
-        ServiceState::NotLoaded => "not loaded",
-        ServiceState::Restarting => "restarting",
-        ServiceState::GivenUp => "given up",
-        ServiceState::Stopped => "stopped",
+        _ => standing::service(state).to_string(),
     }
 }
 
@@ -69,48 +56,9 @@ pub(super) const fn word(state: ServiceState) -> &'static str {
 #[must_use]
 pub fn end(kind: EndKind, code: u64, address: u64, pc: u64) -> String {
     match kind {
-        EndKind::Fault => format!("{} at {address:#x}, pc {pc:#x}", cause(code)),
-        _ => end_brief(kind, code),
+        EndKind::Fault => format!("{} at {address:#x}, pc {pc:#x}", ending::end(kind, code)),
+        _ => ending::end(kind, code),
     }
-}
-
-/// The same without where.
-pub(super) fn end_brief(kind: EndKind, code: u64) -> String {
-    match kind {
-        EndKind::None => "by nobody".to_string(),
-        EndKind::Exit => match code {
-            nexus_rt::entry::exit::PANIC => "panic".to_string(),
-            code => format!("exit {code}"),
-        },
-        EndKind::Killed => match code {
-            killed::UNKNOWN => "nobody knows how".to_string(),
-            killed::ORDERED => "by order".to_string(),
-            killed::LATE => "did not answer".to_string(),
-            killed::STOPPED => "order to stop".to_string(),
-            killed::RESTARTED => "order to restart".to_string(),
-            code => format!("killed, code {code}"),
-        },
-        EndKind::Fault => cause(code),
-    }
-}
-
-/// Exceptions (RISC-V Privileged 1.12, table 4.2).
-fn cause(code: u64) -> String {
-    let name = match code {
-        0 => "misaligned jump",
-        1 => "instruction access fault",
-        2 => "illegal instruction",
-        3 => "breakpoint",
-        4 => "misaligned load",
-        5 => "load access fault",
-        6 => "misaligned store",
-        7 => "store access fault",
-        12 => "instruction page fault",
-        13 => "load page fault",
-        15 => "store page fault",
-        other => return format!("fault {other}"),
-    };
-    name.to_string()
 }
 
 /// Memory and kernel objects: init's own, what it gave, what it has left.
@@ -145,6 +93,7 @@ pub fn mem(info: &MemInfo) -> String {
 mod tests {
     use super::*;
     use crate::table::{columns, width};
+    use nexus_proto::init::killed;
     use nexus_proto::{Name, Subject, Zero};
 
     fn service(

@@ -6,10 +6,12 @@ use alloc::string::{String, ToString};
 use nexus_proto::ids;
 use nexus_proto::init::{DmaState, EndKind, Last, LifeInfo, OwnerInfo, OwnerState, ServiceState};
 use nexus_sysdesc::restart::LIMIT;
+use nexus_words::amount::brief;
+use nexus_words::ending::{end, soon};
+use nexus_words::standing;
 
-use super::lives::{age, lives, soon};
+use super::lives::{age, lives};
 use super::owners::holder;
-use super::services::{end_brief, word};
 use crate::names::Names;
 use crate::table::wrap;
 
@@ -31,7 +33,7 @@ pub fn stands(life: &LifeInfo, devices: &[Device<'_>], now: u64, names: &Names) 
     let lost = devices.iter().any(Device::is_lost);
     let mut text = wrap("", &format!("{name} {}", state(life, now)));
     if life.end != EndKind::None {
-        text += &wrap("  last end   ", &end_brief(life.end, life.code));
+        text += &wrap("  last end   ", &end(life.end, life.code));
     }
     if life.deaths > 0 {
         let deaths = format!("{} in the last minute; {LIMIT} are too many", life.deaths);
@@ -55,11 +57,14 @@ fn state(life: &LifeInfo, now: u64) -> String {
     let (age, which) = (age(life, now), life.lives);
     match life.state {
         ServiceState::Started | ServiceState::Ready => {
-            format!("is {} in life {which}, for {age}", word(life.state))
+            format!("is {} in life {which}, for {age}", standing::service(life.state))
         }
         ServiceState::Failed => format!("runs in life {which}, and has told that it cannot work"),
         ServiceState::Restarting => {
-            format!("ended {age} ago in life {which}, and is started again {}", soon(life, now))
+            format!(
+                "ended {age} ago in life {which}, and is started again {}",
+                soon(life, now, brief)
+            )
         }
         ServiceState::Waiting => "was never started: it lacks a device that it needs".to_string(),
         ServiceState::NotLoaded => "was never started: it could not be loaded".to_string(),
@@ -128,7 +133,7 @@ impl Device<'_> {
             (OwnerState::OwnerEnded, Some(life)) if life.state == ServiceState::Restarting => {
                 format!(
                     "{what} is with nobody: {who} ended, and is started again {}",
-                    soon(life, now)
+                    soon(life, now, brief)
                 )
             }
             (OwnerState::OwnerEnded, Some(life)) if life.last != Last::None => {

@@ -6,12 +6,12 @@ use alloc::string::{String, ToString};
 use nexus_proto::ids;
 use nexus_proto::state::BadKey;
 use nexus_state::{Checked, Damage, Error, Found, OWN, Row, Usage, Version};
+use nexus_words::amount::{count, size};
 
 use crate::names::Names;
 use crate::state::Place;
 use crate::table::wrap;
 use crate::trouble::Trouble;
-use crate::units::{count, size};
 
 use super::disk::sector;
 use super::store::reason;

@@ -4,9 +4,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use nexus_proto::state::{Reason, Standing, StoreInfo};
+use nexus_words::amount::{count, size};
 
 use crate::table::wrap;
-use crate::units::{count, size};
 
 /// How the store stands.
 #[must_use]

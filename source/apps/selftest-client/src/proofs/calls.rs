@@ -75,7 +75,7 @@ const WORDS: [u64; 8] = [1, 7, 0xfff, 1 << 31, u32::MAX as u64, 1 << 38, 1 << 63
 
 /// Calls that need a handle as their first argument and do nothing without one. The others make
 /// an object, or act on this process itself.
-const WITH_HANDLE: [&str; 13] = [
+const WITH_HANDLE: [&str; 14] = [
     "signal",
     "wait",
     "endpoint_bind",
@@ -89,6 +89,7 @@ const WITH_HANDLE: [&str; 13] = [
     "cap_inspect",
     "console_write",
     "process_end",
+    "time_stat",
 ];
 
 /// Numbers that are no calls, and calls with any words: each is an error, and changes nothing.

@@ -18,8 +18,10 @@ mod protect;
 mod random;
 mod register;
 mod ring;
+mod stack;
 mod state;
 mod switch;
+mod times;
 mod window;
 
 use alloc::string::String;
@@ -251,6 +253,12 @@ const ALIVE: &[Proof] = &[
         "no thread runs above its maker's priority, or where no instruction can be",
         calls::threads,
     ),
+    // attack 108 Q: compute, and wait; found running for as long as it computes, and no longer; broken: times-unlooked
+    proof(
+        "times-looked",
+        "who computes is found at its priority, who waits is not, and all of it is the time that passed",
+        times::looked,
+    ),
     // attack 34 Q: ask for a device that no rule gives; denied for that reason, and recorded; broken: policyd-rule
     // attack 8 Q: ask for power, clock, console and every other device; denied, as policy does not name the two
     // attack 39 Q: ask for devices that have an owner; denied, and the owner stays
@@ -342,24 +350,42 @@ const ALIVE: &[Proof] = &[
         "while one service floods the log, decisions are made and recorded in time",
         flood::flood,
     ),
-    // attack 34 Q: send and receive frames before attaching, and frames of no length that there is; refused, and counted
+    // attack 92 Q: with the permission to, ask for the rings of the card, which are netstackd's, and for frames without attaching; ask netstackd for sockets without a ring; denied, and the frames stay netstackd's; broken: net-rings-of-another
+    Proof {
+        id: "net-of-the-stack",
+        fact: "where there is a network stack, it has the frames, and nobody else has its rings, or sockets without a ring",
+        check: stack::has_the_frames,
+        about: About::Service(ids::NETSTACKD),
+    },
+    Proof {
+        id: "net-address",
+        fact: "this machine has the address that the board says, or one by DHCP, and it holds",
+        check: stack::has_an_address,
+        about: About::Service(ids::NETSTACKD),
+    },
+    Proof {
+        id: "net-listens",
+        fact: "whom others may reach by TCP listens where they may, and nobody listens anywhere else",
+        check: stack::who_may_listens,
+        about: About::Service(ids::NETSTACKD),
+    },
     Proof {
         id: "net-refused",
         fact: "no frame goes out or comes in for whoever is not attached, and none of a wrong length goes out",
         check: net::refused,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-arp",
         fact: "a frame goes out to the network, and the answer comes to whoever sent it",
         check: net::arp,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-echo",
         fact: "frames of 42 to 1,514 bytes go out and come back, and not a byte of them is another",
         check: net::echo,
-        about: About::Service(ids::VIRTIONETD),
+        about: About::Ring(ids::VIRTIONETD),
     },
     Proof {
         id: "net-ring",

@@ -229,7 +229,12 @@ fn send(context: &Context, client: Client<Net>, frame: &[u8]) -> Check {
     try_send(context, client, frame).map_err(|error| Failure::from(error).at("send"))
 }
 
-fn try_send(context: &Context, client: Client<Net>, frame: &[u8]) -> Result<(), CallError> {
+/// Sends a frame, whoever has the frames.
+pub(crate) fn try_send(
+    context: &Context,
+    client: Client<Net>,
+    frame: &[u8],
+) -> Result<(), CallError> {
     Text::pieces(frame).try_for_each(|data| context.ask(client, &Send { data }))
 }
 

@@ -18,7 +18,8 @@ Made from the tables of `source/apps/selftest-client` and `source/apps/hostile`:
 two registers, and the slot's interrupt line, and tries everything through the real system calls and the
 real services. Each proof establishes its fact, or fails and says what was seen instead; the markers on the console follow
 its name (`mmio-map`: `SELFTEST: mmio map ok`). `random-differ` is proved where there is an `rngd`,
-`net-...` where there is a `virtionetd`.
+`net-of-the-stack`, `net-address` and `net-listens` where there is a `netstackd`, the other `net-...` where there is a
+`virtionetd` without one.
 
 The hostile processes are services of the tests, too, one for each attack. Each does its worst when
 its turn comes; `selftest-client` sees by the kernel's report to init that it ended by exactly the

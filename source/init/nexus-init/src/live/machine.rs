@@ -247,6 +247,10 @@ impl Machine for Live {
         sys::irq_stat(irq)
     }
 
+    fn time_stat(&mut self, priority: u64) -> Result<u64, Error> {
+        sys::time_stat(self.programs.spawn, priority)
+    }
+
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
         self.busd()?.ask(&encode_with_caps(Take::LABEL, ask, [window]), BUS_MS)
     }

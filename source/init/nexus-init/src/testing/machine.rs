@@ -66,6 +66,17 @@ impl Machine for Fake {
         Ok(IrqInfo { line, state, interval, delivered: 5, held_back: 2, last: 99, strays: 3 })
     }
 
+    /// Init, a service and nothing ran.
+    fn time_stat(&mut self, priority: u64) -> Result<u64, Error> {
+        match priority {
+            _ if self.goes("times", BACK).is_some() => Err(Error::BadHandle),
+            8 | 31 => Ok(100 + priority),
+            32 => Ok(7000),
+            0..32 => Ok(0),
+            _ => Err(Error::OutOfRange),
+        }
+    }
+
     fn take(&mut self, ask: &Take, window: Handle) -> Result<Received, Error> {
         let _ = self.goes("take", &[]);
         self.busd_takes(ask, window)

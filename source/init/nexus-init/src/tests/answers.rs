@@ -2,7 +2,7 @@
 
 use nexus_proto::init::{
     Board, BoardKind, Caps, Lives, Mem, OwnerState, Owners, Ready, Report, ReportState,
-    ServiceState, Services, Stat, Try,
+    ServiceState, Services, Stat, TimeInfo, Times, Try,
 };
 use nexus_proto::log::{Event, NO_DEVICE};
 use nexus_proto::policy::Verdict;
@@ -33,6 +33,29 @@ fn reports_count_from_owners_that_live_and_once() {
     let mut bad = distributed();
     assert_eq!(ask(&mut bad, RNGD_ID, report(ReportState::WrongDevice)), Ok(()));
     assert_eq!(bad.registry.service(7).unwrap().state, ServiceState::Failed);
+}
+
+// attack 108 U: who may not view asks for how long others ran; denied; broken: init-inspect
+#[test]
+fn times_are_told_to_those_who_may_view() {
+    let mut init = distributed();
+    assert_eq!(ask(&mut init, RNGD_ID, Times { cursor: 0 }), Err(ServiceError::Denied));
+    let info = |next, priority, ticks| Ok(TimeInfo { next, priority, zero: Zero::ZERO, ticks });
+    for (cursors, told) in
+        [(0..=8, info(31, 8, 108)), (9..=31, info(32, 31, 131)), (32..=32, info(0, 32, 7000))]
+    {
+        for cursor in cursors {
+            assert_eq!(ask(&mut init, NSH, Times { cursor }), told, "{cursor}");
+        }
+    }
+    for cursor in [33, 255, 256, u64::MAX] {
+        assert_eq!(ask(&mut init, NSH, Times { cursor }), Err(ServiceError::NotFound), "{cursor}");
+    }
+    for permission in Permission::ALL {
+        let mut init = distributed_with(&[permission]);
+        let told = ask(&mut init, NSH, Times { cursor: 0 }).is_ok();
+        assert_eq!(told, permission == Permission::View, "{permission:?}");
+    }
 }
 
 #[test]

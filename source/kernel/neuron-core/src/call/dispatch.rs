@@ -122,6 +122,7 @@ impl<P: Platform> Kernel<'_, P> {
             Syscall::DmaPlace => self.dma_place(process, args).map(|()| 0)?,
             Syscall::MmioWriteDma => self.mmio_write_dma(process, args).map(|()| 0)?,
             Syscall::MmioWrite => self.mmio_write(process, args).map(|()| 0)?,
+            Syscall::TimeStat => self.time_stat(process, args)?,
             Syscall::ConsoleWrite => self.console_write(process, args).map(|()| 0)?,
         };
         Ok(Outcome::Value(value))

@@ -353,4 +353,15 @@ impl<P: Platform> Kernel<'_, P> {
             root,
         })
     }
+
+    /// `time_stat`.
+    pub(crate) fn time_stat(&self, caller: Id<Process>, args: Args) -> Result<u64> {
+        let [spawn, priority, ..] = args;
+        let (_, cap) = self.lookup(caller, Handle(spawn))?;
+        if cap.kind != CapabilityKind::Spawn {
+            return Err(Error::WrongKind);
+        }
+        let priority = usize::try_from(priority).map_err(|_| Error::OutOfRange)?;
+        self.times.get(priority).copied().ok_or(Error::OutOfRange)
+    }
 }

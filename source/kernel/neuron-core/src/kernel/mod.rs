@@ -116,6 +116,10 @@ pub struct Kernel<'a, P> {
     pub platform: P,
     /// Lives of each service so far.
     pub(crate) lives: [u32; 1024],
+    /// Tick of the last look at what runs.
+    pub(crate) looked: u64,
+    /// Ticks of each priority, 0 to 31, and at the end those in which nothing ran.
+    pub(crate) times: [u64; 33],
 }
 
 impl<'a, P: Platform> Kernel<'a, P> {
@@ -124,6 +128,8 @@ impl<'a, P: Platform> Kernel<'a, P> {
         let count = tables.threads.len().min(MAX_THREAD_SLOTS);
         let (threads, _) = tables.threads.split_at_mut(count);
         Kernel {
+            looked: platform.now(),
+            times: [0; 33],
             platform,
             caps: Pool::new(tables.caps),
             endpoints: Pool::new(tables.endpoints),

@@ -21,6 +21,12 @@ use crate::store::pool::Id;
 /// Ticks that a thread runs before others of its priority do: 10 ms at 10 MHz.
 pub const SLICE: u64 = 100_000;
 
+/// Ticks between two looks at what runs: 31 ms at 10 MHz, and no multiple of a time slice.
+pub const LOOK: u64 = 310_007;
+
+/// In place of a priority: nothing runs.
+const IDLE: u32 = 32;
+
 /// What an alarm that rings takes out of a step of work: some moves in the heap.
 const RING: u32 = 8;
 
@@ -311,6 +317,7 @@ impl<P: Platform> Kernel<'_, P> {
     /// time slice. With alarms left, the next interrupt comes at once.
     pub fn timer(&mut self) {
         let now = self.platform.now();
+        self.look(now);
         let mut work = Work::step();
         while self.next_alarm() <= now && work.ask(RING).is_ok() {
             // An error here would mean an alarm of something that does not exist.
@@ -320,8 +327,24 @@ impl<P: Platform> Kernel<'_, P> {
             let _ = self.rotate();
         }
         let _ = self.preempt_with(self.hart.rest_at(now));
-        self.hart.programmed = self.next_alarm().min(self.hart.slice_end);
+        let look = self.looked.saturating_add(LOOK);
+        self.hart.programmed = self.next_alarm().min(self.hart.slice_end).min(look);
         self.platform.set_timer(self.hart.programmed);
+    }
+
+    /// Gives the time since the last look, once it is long enough, to the priority that is found running.
+    fn look(&mut self, now: u64) {
+        let passed = now.saturating_sub(self.looked);
+        if passed < LOOK {
+            return;
+        }
+        let thread = self.hart.current.and_then(|id| self.threads.get(id).ok());
+        let ending = self.ready.ending_mask.checked_ilog2();
+        let priority = thread.map_or(ending.unwrap_or(IDLE), |thread| thread.priority.into());
+        if let Some(ticks) = self.times.get_mut(index(priority)) {
+            *ticks = ticks.wrapping_add(passed);
+        }
+        self.looked = now;
     }
 
     /// When the earliest alarm rings.

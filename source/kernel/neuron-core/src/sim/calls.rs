@@ -196,6 +196,11 @@ impl World<'_> {
         Ok(IrqInfo::from_record(&self.frame(user).words()).expect("no record of a line"))
     }
 
+    /// Ticks of a priority.
+    pub fn time_stat(&mut self, user: User, spawn: Handle, priority: u64) -> Result<u64, Error> {
+        self.call(user, Syscall::TimeStat, &[spawn.0, priority])
+    }
+
     pub fn process_end(&mut self, user: User, process: Handle, code: u64) -> Result<(), Error> {
         self.call(user, Syscall::ProcessEnd, &[process.0, code]).map(|_| ())
     }

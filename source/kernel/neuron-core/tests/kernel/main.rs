@@ -40,5 +40,6 @@ mod reply;
 mod sched;
 mod short;
 mod time;
+mod times;
 mod turns;
 mod withdrawn;

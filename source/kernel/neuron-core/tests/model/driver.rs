@@ -559,6 +559,10 @@ impl<'w, 'a> Driver<'w, 'a> {
                 assert_eq!(found, Ok(*value), "{}", at());
                 self.compare_descriptor(x);
             }
+            Expect::Ticks => {
+                let passed = self.world.now();
+                assert!(found.as_ref().is_ok_and(|ticks| *ticks <= passed), "{found:?} {}", at());
+            }
             Expect::Record(value, sender, words) => {
                 assert_eq!(found, Ok(*value), "{}", at());
                 let mut got = self.world.frame(user).words();

@@ -15,6 +15,8 @@ pub enum Expect {
     /// A capability of the caller's, or of another.
     Makes(Cid),
     Value(u64),
+    /// A number that is not the model's, of ticks that have passed.
+    Ticks,
     /// A value, an identity, and a record. The root table of a process is not the model's.
     Record(u64, Sender, [u64; 8]),
     /// What is among the arrivals, if it returns.
@@ -110,6 +112,12 @@ impl Model {
             Syscall::IrqStat => {
                 let record = self.irq_stat(named(self, a0))?.to_record();
                 Ok(Expect::Record(0, Sender::default(), record))
+            }
+            Syscall::TimeStat => {
+                let (_, cap) = self.cap(named(self, a0))?;
+                crate::calls::refuse_if(cap.what != What::Spawn, Error::WrongKind)?;
+                crate::calls::refuse_if(a1 > 32, Error::OutOfRange)?;
+                Ok(Expect::Ticks)
             }
             Syscall::CapLimit => self.limit(named(self, a0), a1).map(done),
             Syscall::DmaCreate => {

@@ -151,6 +151,10 @@ impl Driver<'_, '_> {
                 plain(Syscall::CapInspect, &[process.0, cursor])
             }
             Call::Stat { target } => plain(Syscall::ProcessStat, &[self.target(actor, *target).0]),
+            Call::Time { spawn, priority } => {
+                let spawn = self.pick(actor, *spawn, |_, cap| cap.what == What::Spawn);
+                plain(Syscall::TimeStat, &[spawn.0, *priority])
+            }
             Call::Console { cap, len } => {
                 let console = self.pick(actor, *cap, |_, cap| cap.what == What::Console);
                 let text = u64::from_le_bytes(*b"eight by");

@@ -154,6 +154,10 @@ pub enum Call {
     IrqStat {
         irq: Pick,
     },
+    Time {
+        spawn: Pick,
+        priority: u64,
+    },
     Limit {
         cap: Pick,
         limit: u64,
@@ -502,7 +506,7 @@ fn holding(dice: &mut Dice) -> Call {
 
 /// Calls about processes and threads, and those that only look.
 fn living(dice: &mut Dice) -> Call {
-    match dice.below(24) {
+    match dice.below(25) {
         0..6 => spawn(dice),
         6 => Call::End { target: dice.target() },
         7 => Call::Fault,
@@ -520,6 +524,11 @@ fn living(dice: &mut Dice) -> Call {
         14..17 => Call::Query { cap: dice.pick() },
         17..20 => Call::Inspect { target: dice.target(), cursor: dice.or_nothing(4) },
         20..22 => Call::Stat { target: dice.target() },
+        22 => {
+            let wrong = dice.one_in(4);
+            let priority = if wrong { dice.of(&[33, 255, u64::MAX]) } else { dice.below(33) };
+            Call::Time { spawn: dice.pick(), priority }
+        }
         _ => {
             let len = if dice.one_in(6) { dice.of(&[33, u64::MAX]) } else { dice.below(33) };
             Call::Console { cap: dice.pick(), len }

@@ -1,5 +1,6 @@
 //! A client and a netstackd that is not there.
 
+mod bounds;
 mod calls;
 mod futures;
 mod hostile;

@@ -60,22 +60,20 @@ impl FoldLimits {
 
 /// Keys from which on they are folded, however little of the log they take: who puts many at a time leaves no more of
 /// them to whoever puts next.
-const KEYS_AT_ONCE: usize = 1024;
+const KEYS_AT_ONCE: usize = 512;
 
 /// What one turn takes.
 struct Turn {
     left: FoldLimits,
     /// The last key of the leaf that has the last one that was taken: of none yet, of the last leaf, or of another.
     leaf: Option<Option<Vec<u8>>>,
-    /// How many pages are above a leaf.
-    above: Option<usize>,
     /// The leaves that will be changed.
     leaves: Vec<Node>,
 }
 
 impl Turn {
     const fn new(left: FoldLimits) -> Self {
-        Self { left, leaf: None, above: None, leaves: Vec::new() }
+        Self { left, leaf: None, leaves: Vec::new() }
     }
 
     /// Whether there is room for one more row; keys come in order.
@@ -95,7 +93,7 @@ impl Turn {
                 return Ok(false);
             }
             *leaves -= 1;
-            let place = table.place(key, &mut self.above)?;
+            let place = table.place(key)?;
             self.leaves.extend(place.leaf);
             self.leaf = Some(place.end);
         }
@@ -128,14 +126,16 @@ impl<D: BlockDevice> Engine<D> {
 
     /// Whether what is frozen is to be folded though others ask: three eighths of the log are used, with what is not
     /// written yet, or as many changes were made for which no turn was taken as one folds of keys that each have a leaf
-    /// of their own. So as many keys are folded as are changed, by whoever changes them.
+    /// of their own, or as much as is frozen at once waits behind it. So as many keys are folded as are changed, by
+    /// whoever changes them, and more while more were left than are to be.
     pub(super) fn is_pressing(&self) -> bool {
         let (used, pages) = self.log_pages();
         let used = used as usize + self.pending.len() / PAGE;
         let many = self.accepted - self.folded >= self.fold.leaves as u64;
+        let behind = self.active.len() >= KEYS_AT_ONCE;
         self.frozen.is_some()
             && self.read_only.is_none()
-            && (used >= pages as usize / 8 * 3 || many)
+            && (used >= pages as usize / 8 * 3 || many || behind)
     }
 
     pub(super) fn freeze(&mut self) {

@@ -282,6 +282,35 @@ fn who_puts_many_at_a_time_leaves_few_to_be_folded() {
     assert!((KEYS_AT_ONCE..2 * KEYS_AT_ONCE + 50).contains(&most), "{most}");
 }
 
+// attack 92 U: many keys are left to be folded, and others are put, as many as are folded; what was left becomes less; broken: store-catches-up
+#[test]
+fn more_is_folded_while_much_was_left() {
+    let options = OpenOptions::new(GUID, 3);
+    // As keys that each have a leaf of their own.
+    let fold = FoldLimits { keys: options.fold.leaves, ..options.fold };
+    let mut store = open_with(&formatted(2048, 4096), &OpenOptions { fold, ..options }).unwrap();
+    let left = |store: &Engine<FakeDisk>| {
+        let frozen = store.frozen.as_ref().map_or(0, |frozen| frozen.rows.len());
+        store.active.len() + frozen
+    };
+    let hundred = |store: &mut Engine<FakeDisk>, first: usize| {
+        for at in first..first + 100 {
+            assert!(put(store, at, 10, &mut Content::new()));
+        }
+        store.sync().unwrap();
+    };
+    (0..30).for_each(|at| hundred(&mut store, at * 100));
+    assert!(left(&store) > 5 * KEYS_AT_ONCE, "nobody took a turn");
+    for at in 30..300 {
+        hundred(&mut store, at * 100);
+        if store.pressing() {
+            store.turn().unwrap();
+        }
+    }
+    // What is frozen counts until all of it is folded.
+    assert!(left(&store) <= 5 * KEYS_AT_ONCE, "{}", left(&store));
+}
+
 #[test]
 fn a_turn_says_that_there_is_more_while_others_put() {
     let mut store = open(&formatted(32, 256));

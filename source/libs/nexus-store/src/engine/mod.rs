@@ -20,7 +20,8 @@ pub use fold::FoldLimits;
 pub use open::{FormatOptions, OpenOptions, format};
 
 use crate::device::{BlockDevice, Counters, PAGE};
-use crate::key::TreeId;
+use crate::format::Node;
+use crate::key::{Key, TreeId};
 use crate::log::Log;
 use crate::log::frame::Head;
 use crate::pager::Fault;
@@ -138,13 +139,27 @@ impl<D: BlockDevice> Engine<D> {
         (self.log.used(), self.log.pages())
     }
 
+    /// What is in memory under a key; none: what is in the table is so, too.
+    fn in_memory(&self, key: &Order) -> Option<Option<&[u8]>> {
+        let frozen = || self.frozen.as_ref().and_then(|frozen| frozen.rows.get(key));
+        self.active.get(key).or_else(frozen)
+    }
+
     fn find(&self, key: &[u8]) -> Result<Option<Seen<'_>>, TableError> {
-        let order = Order::of(key);
-        let frozen = || self.frozen.as_ref().and_then(|frozen| frozen.rows.get(&order));
-        match self.active.get(&order).or_else(frozen) {
+        match self.in_memory(&Order::of(key)) {
             Some(row) => Ok(row.map(Seen::Memory)),
             None => Ok(self.table.get(key)?.map(Seen::Table)),
         }
+    }
+
+    /// Reads the leaves of these keys together, as far as these are not in memory. One that cannot be read is read again
+    /// by whoever asks for its key, and he is told.
+    fn read_ahead(&self, keys: &[(TreeId, Key<'_>)]) {
+        let rows = keys.iter().map(|(tree, key)| data_key(*tree, *key));
+        let in_table = rows.filter(|row| self.in_memory(&Order::of(row.as_bytes())).is_none());
+        let places = in_table.map_while(|row| self.table.place(row.as_bytes()).ok());
+        let leaves: Vec<Node> = places.filter_map(|place| place.leaf).collect();
+        self.table.ahead(&leaves);
     }
 
     fn used(&self, tree: TreeId) -> Usage {

@@ -141,6 +141,10 @@ impl<D: BlockDevice> Store for Engine<D> {
         }
     }
 
+    fn ahead(&mut self, keys: &[(TreeId, Key<'_>)]) {
+        self.read_ahead(keys);
+    }
+
     fn stat(&mut self, tree: TreeId, key: Key<'_>) -> Result<Option<Found>, Error> {
         self.look_again();
         let row_key = data_key(tree, key);

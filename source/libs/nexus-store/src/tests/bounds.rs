@@ -271,6 +271,42 @@ fn leaves_are_asked_for_together() {
     assert!(few.reads <= 5, "who wants few rows reads few leaves: {few:?}");
 }
 
+// attack 92 U: puts that are asked at one time, each of a key with a leaf of its own that is not in memory; their leaves are read together; broken: store-ahead-keys
+#[test]
+fn keys_that_are_wanted_soon_are_waited_for_together() {
+    const PUTS: u64 = 4000;
+    /// What statefsd takes of one client in a turn.
+    const SHARE: usize = 16;
+    let keys = 100_000;
+    let disk = filled_for(keys, 2048);
+    let mut store = open_with(&disk, &OpenOptions::new(GUID, 7)).unwrap();
+    let (before, mut turns) = (store.counters(), 0);
+    let names: Vec<String> = (0..PUTS).map(|at| name(at * 104_729 % keys)).collect();
+    for hundred in names.chunks(100) {
+        for names in hundred.chunks(SHARE) {
+            let wanted: Vec<_> = names.iter().map(|name| (TREE, key(name))).collect();
+            store.ahead(&wanted);
+            for name in names {
+                store.put(TREE, key(name), &[3; 100], Expect::Any).unwrap();
+            }
+            if store.pressing() {
+                store.turn().unwrap();
+                turns += 1;
+            }
+        }
+        store.sync().unwrap();
+    }
+    let all = since(&store, before);
+    println!("{PUTS} puts, 100 before a sync, {turns} turns: {all:?}");
+    // Of 16 puts the first, which says how deep the leaves lie, and the others.
+    assert!(turns > 20 && all.waits <= PUTS / 100 * 15 + turns * 12, "{turns} turns: {all:?}");
+    assert!(all.reads <= PUTS + PUTS / 4, "{all:?}");
+    let before = store.counters();
+    let wanted: Vec<_> = names.iter().map(|name| (TREE, key(name))).collect();
+    store.ahead(&wanted[wanted.len() - 100..]);
+    assert_eq!(store.counters(), before, "what is in memory is not read");
+}
+
 /// What a get costs without the disk grows with the number of keys it compares, and of pages it looks into.
 #[test]
 fn a_get_compares_at_most_twice_as_many_keys_with_a_thousand_times_as_many() {

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use nexus_abi::{KindCode, Rights};
 use nexus_proto::init::{CapEntry, Caps, ServiceInfo};
 use nexus_proto::{Zero, ids};
+use nexus_words::holding;
 
 use super::quota::Quota;
 use crate::ask::{Ask, NoAnswer};
 use crate::model::{Holding, Service};
-use crate::words;
 
 /// Services that are asked for in one snapshot, once all were.
 const IN_TURN: usize = 2;
@@ -100,7 +100,7 @@ fn read<A: Ask>(quota: &mut Quota<'_, A>, service: u32) -> Result<Of, NoAnswer> 
 
 impl Of {
     fn take(&mut self, cap: &CapEntry) {
-        let kind = words::kind(cap.kind);
+        let kind = holding::kind(cap.kind);
         match self.holds.iter_mut().find(|holding| holding.kind == kind) {
             Some(holding) => holding.count += 1,
             None => self.holds.push(Holding { kind, count: 1 }),

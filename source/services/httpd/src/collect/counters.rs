@@ -5,11 +5,12 @@ use alloc::string::ToString;
 use nexus_proto::disk::{self, SECTOR};
 use nexus_proto::net::{self, Counters, Direction};
 use nexus_proto::{Zero, ids, log, rtc, socket, state};
+use nexus_words::amount::hex;
+use nexus_words::standing;
 
 use super::quota::Quota;
 use crate::ask::Ask;
 use crate::model::{Card, Disk, Frames, Log, Network, Snapshot, Store};
-use crate::words;
 
 pub(super) fn unix_ms<A: Ask>(quota: &mut Quota<'_, A>) -> Option<u64> {
     let answer = quota.ask(ids::RTCD, &rtc::Now {});
@@ -41,7 +42,7 @@ pub(super) fn card<A: Ask>(quota: &mut Quota<'_, A>, snapshot: &Snapshot) -> Opt
     let card = quota.had("card", card)?;
     Some(Card {
         link: card.link,
-        mac: words::hex(&card.mac, ":"),
+        mac: hex(&card.mac, ":"),
         consumer: (card.consumer != 0).then(|| snapshot.service(card.consumer)),
         received: frames(quota, Direction::In)?,
         sent: frames(quota, Direction::Out)?,
@@ -64,7 +65,7 @@ pub(super) fn network<A: Ask>(quota: &mut Quota<'_, A>) -> Option<Network> {
     let stats = quota.ask(ids::NETSTACKD, &socket::Stats {});
     let stats = quota.had("network", stats)?;
     Some(Network {
-        link: words::link(info.link).to_string(),
+        link: standing::link(info.link).to_string(),
         sockets: info.sockets,
         connections: stats.connections,
         denied: stats.denied.into(),
@@ -76,7 +77,7 @@ pub(super) fn store<A: Ask>(quota: &mut Quota<'_, A>) -> Option<Store> {
     let answer = quota.ask(ids::STATEFSD, &state::Info {});
     let info = quota.had("store", answer)?;
     Some(Store {
-        standing: words::store(info.standing).to_string(),
+        standing: standing::store(info.standing).to_string(),
         bytes: info.bytes,
         trees: info.trees,
     })

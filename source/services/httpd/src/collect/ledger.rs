@@ -9,12 +9,13 @@ use nexus_proto::log::{
     Entry, Event, Head, HeadInfo, NO_DEVICE, ReadCount, ReadEntry, ReadStamp, Stamp, Verify,
 };
 use nexus_proto::policy::{ExplainRing, NO_RULE};
+use nexus_words::amount::hex;
+use nexus_words::record;
 
 use super::policy::Rules;
 use super::quota::Quota;
 use crate::ask::{Ask, NoAnswer};
 use crate::model::{Chain, Ledger, Record, Ring, Snapshot};
-use crate::words;
 
 /// Records that are shown.
 pub const RECORDS_SHOWN: usize = 40;
@@ -71,7 +72,7 @@ impl Reading {
             if self.read >= head.records {
                 return;
             }
-            match record(quota, self.read + 1) {
+            match read_record(quota, self.read + 1) {
                 Ok((stamp, entry)) => self.take(quota, &stamp, &entry, snapshot, rules),
                 // What is left is folded away.
                 Err(NoAnswer::NotFound) => self.read = head.records,
@@ -94,7 +95,7 @@ impl Reading {
         // Whatever logd says, each record is a later one.
         self.read = stamp.seq.max(self.read + 1);
         let record = in_words(stamp, entry, quota.ms(stamp.ticks), snapshot, rules);
-        if words::is_denial(entry) {
+        if record::is_denial(entry) {
             self.denied += 1;
             push(&mut self.denials, (record.clone(), entry.event == Event::Access), DENIALS_SHOWN);
         }
@@ -133,7 +134,7 @@ impl Reading {
         let last: Vec<Record> = self.last.iter().cloned().collect();
         Ledger {
             records: self.head.map_or(0, |head| head.records),
-            head: self.head.map(|head| words::hex(&head.head, "")).unwrap_or_default(),
+            head: self.head.map(|head| hex(&head.head, "")).unwrap_or_default(),
             chain: self.chain.tell(),
             read: self.read,
             last,
@@ -193,7 +194,7 @@ fn push<T>(list: &mut VecDeque<T>, item: T, most: usize) {
 }
 
 /// The first record with this number or a higher one.
-fn record<A: Ask>(quota: &mut Quota<'_, A>, seq: u64) -> Result<(Stamp, Entry), NoAnswer> {
+fn read_record<A: Ask>(quota: &mut Quota<'_, A>, seq: u64) -> Result<(Stamp, Entry), NoAnswer> {
     if quota.left() < SPARED {
         return Err(NoAnswer::Spent);
     }
@@ -215,15 +216,15 @@ fn in_words(
         seq: stamp.seq,
         at_ms,
         asker: service(entry.asker.id),
-        what: words::what(entry),
+        what: record::what(entry),
         service: service(entry.subject.id),
         device: match device {
             Some(device) => device.name.to_string(),
             None if entry.device == NO_DEVICE => String::new(),
             None => alloc::format!("device {}", entry.device),
         },
-        why: words::why(entry, |rule| rules.name(rule)),
-        remedy: words::remedy(entry),
+        why: record::why(entry, |rule| rules.name(rule)),
+        remedy: record::remedy(entry),
         times: 1,
     }
 }

@@ -5,16 +5,18 @@ use alloc::vec::Vec;
 
 use nexus_abi::PAGE_SIZE;
 use nexus_proto::init::{
-    Dma, DmaEntry, DmaState, EndKind, IrqEntry, Irqs, LifeInfo, Lives, Mem, OwnerInfo, OwnerState,
-    Owners, Ready, ServiceInfo, ServiceState, Services, Stat,
+    Dma, DmaEntry, DmaState, EndKind, IDLE, IrqEntry, Irqs, Last, LifeInfo, Lives, Mem, OwnerInfo,
+    OwnerState, Owners, Ready, ServiceInfo, ServiceState, Services, Stat, TimeInfo, Times,
 };
 use nexus_proto::policy::NO_RULE;
 use nexus_proto::{Zero, ids};
+use nexus_words::amount::duration;
+use nexus_words::{ending, holding, standing};
 
 use super::Known;
 use super::quota::Quota;
 use crate::ask::Ask;
-use crate::{model, words};
+use crate::model;
 
 pub(super) fn ready<A: Ask>(quota: &mut Quota<'_, A>) -> Option<model::Ready> {
     let answer = quota.ask(ids::INIT, &Ready {});
@@ -39,6 +41,19 @@ pub(super) fn memory<A: Ask>(quota: &mut Quota<'_, A>) -> Option<model::Memory> 
         services: bytes(mem.frames_given),
         free: bytes(mem.frames_free),
     })
+}
+
+/// The time of each priority that ran; the last is that in which nothing did.
+pub(super) fn times<A: Ask>(quota: &mut Quota<'_, A>) -> Vec<model::Time> {
+    let list = quota.list(ids::INIT, |cursor| Times { cursor }, |item| item.next.into());
+    let list: Vec<TimeInfo> = quota.had("times", list).unwrap_or_default();
+    let all = list.iter().fold(0, |all: u64, one| all.saturating_add(one.ticks)).max(1);
+    let time = |one: &TimeInfo| model::Time {
+        priority: (one.priority != IDLE).then_some(one.priority.into()),
+        ms: quota.ms(one.ticks),
+        permille: u32::try_from(u128::from(one.ticks) * 1000 / u128::from(all)).unwrap_or(1000),
+    };
+    list.iter().map(time).collect()
 }
 
 /// The services. Where they stand is of now; who they are can be of the last time.
@@ -72,15 +87,15 @@ fn service<A: Ask>(
         id,
         name: info.name.as_str().to_string(),
         priority: info.priority.into(),
-        state: words::service(state).to_string(),
+        state: standing::service(state).to_string(),
         well: matches!(state, ServiceState::Started | ServiceState::Ready),
         lives: life.map_or(info.service.incarnation, |life| life.lives),
         deaths: life.map_or(0, |life| life.deaths),
         for_ms: life.map_or(0, |life| quota.ms(now.saturating_sub(life.since))),
         last_end: life
             .filter(|life| life.end != EndKind::None)
-            .map(|life| words::end(life.end, life.code)),
-        next: life.and_then(|life| words::next(life, now, |ticks| quota.ms(ticks))),
+            .map(|life| ending::end(life.end, life.code)),
+        next: life.and_then(|life| ending::next(life, now, duration, Last::text)),
         memory: stat.map(|stat| amount(stat.frames, stat.frames_limit, PAGE_SIZE)),
         objects: stat.map(|stat| amount(stat.objects, stat.objects_limit, 1)),
         ..model::Service::default()
@@ -114,10 +129,10 @@ fn device(info: &OwnerInfo) -> model::Device {
     model::Device {
         id: info.device.into(),
         name: info.name.as_str().to_string(),
-        state: words::owner(info.state).to_string(),
+        state: standing::owner(info.state).to_string(),
         owner: (info.owner.id != 0).then_some(info.owner.id),
         rule: (info.rule != NO_RULE).then_some(info.rule.into()),
-        rights: if held { words::rights(info.rights) } else { "none".to_string() },
+        rights: if held { holding::rights(info.rights) } else { "none".to_string() },
         registers: info.registers.mask().filter(|_| held).map(u64::count_ones),
         ..model::Device::default()
     }
@@ -126,7 +141,7 @@ fn device(info: &OwnerInfo) -> model::Device {
 fn line<A: Ask>(quota: &Quota<'_, A>, line: &IrqEntry) -> model::Line {
     model::Line {
         number: line.line.into(),
-        state: words::line(line.state).to_string(),
+        state: standing::line(line.state).to_string(),
         delivered: line.delivered,
         held_back: line.held_back,
         last_ms: (line.delivered > 0).then(|| quota.ms(line.last)),
@@ -134,5 +149,9 @@ fn line<A: Ask>(quota: &Quota<'_, A>, line: &IrqEntry) -> model::Line {
 }
 
 fn pool(pool: &DmaEntry) -> model::Pool {
-    model::Pool { state: words::pool(pool.state).to_string(), bytes: pool.len, reach: pool.reach }
+    model::Pool {
+        state: standing::pool(pool.state).to_string(),
+        bytes: pool.len,
+        reach: pool.reach,
+    }
 }

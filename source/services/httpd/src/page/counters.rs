@@ -1,14 +1,18 @@
 //! What disk, network, store and log count.
 
+use alloc::format;
+use alloc::vec::Vec;
+
 use maud::{Markup, html};
 
-use super::live::{As, live, text};
-use crate::model::{Card, Disk, Log, Network, Snapshot, Store};
+use super::live::{As, live, part, text};
+use crate::model::{Card, Disk, Log, Network, Snapshot, Store, Time};
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     html! {
         section #counters {
             h2 { "Counters" }
+            @if !snapshot.times.is_empty() { (times(snapshot)) }
             div .groups {
                 @if let Some(of) = &snapshot.disk { (disk(of)) }
                 @if let Some(of) = &snapshot.card { (card(of)) }
@@ -16,6 +20,47 @@ pub(super) fn section(snapshot: &Snapshot) -> Markup {
                 @if let Some(of) = &snapshot.store { (store(of)) }
                 @if let Some(of) = &snapshot.log { (log(of)) }
             }
+        }
+    }
+}
+
+/// What ran, and for how long.
+fn times(snapshot: &Snapshot) -> Markup {
+    // The highest first, and nothing last.
+    let (ran, idle): (Vec<_>, Vec<_>) =
+        (0..).zip(&snapshot.times).partition(|(_, time)| time.priority.is_some());
+    html! {
+        h3 { "Time of each priority" }
+        table .times {
+            thead { tr { th { "What runs" } th { "Whose" } th { "Share" } th .n { "Time" } } }
+            tbody {
+                @for (index, time) in ran.into_iter().rev().chain(idle) {
+                    (time_row(snapshot, index, time))
+                }
+            }
+        }
+    }
+}
+
+fn time_row(snapshot: &Snapshot, index: usize, time: &Time) -> Markup {
+    let path = |field: &str| format!("times.{index}.{field}");
+    let services: Vec<&str> = snapshot
+        .services
+        .iter()
+        .filter(|service| Some(service.priority) == time.priority)
+        .map(|service| service.name.as_str())
+        .collect();
+    html! {
+        tr {
+            th scope="row" { @match time.priority { Some(number) => { small { "priority " } (number) }, None => { "idle" } } }
+            td data-l="Whose" {
+                @if time.priority.is_none() { "nothing runs" } @else { (services.join(", ")) }
+            }
+            td .mem.m data-l="Share" {
+                (part(time.permille.into(), &path("permille"))) " "
+                (live(time.permille, &path("permille"), As::Share))
+            }
+            td .n data-l="Time" { (live(time.ms, &path("ms"), As::Duration)) }
         }
     }
 }
@@ -47,7 +92,7 @@ fn disk(disk: &Disk) -> Markup {
             ("Flushes", number(disk.flushes, "disk.flushes")),
             ("Read", size(disk.read_bytes, "disk.read_bytes")),
             ("Written", size(disk.written_bytes, "disk.written_bytes")),
-            ("Not done", number(disk.errors, "disk.errors")),
+            ("Errors", number(disk.errors, "disk.errors")),
             ("In flight", number(disk.in_flight, "disk.in_flight")),
         ],
     )
@@ -73,7 +118,7 @@ fn network(network: &Network) -> Markup {
     group(
         "Network",
         &[
-            ("Stands", text(&network.link, "network.link")),
+            ("State", text(&network.link, "network.link")),
             ("Sockets", number(network.sockets, "network.sockets")),
             ("Connections", number(network.connections, "network.connections")),
             ("Denied", number(network.denied, "network.denied")),
@@ -86,7 +131,7 @@ fn store(store: &Store) -> Markup {
     group(
         "Store",
         &[
-            ("Stands", text(&store.standing, "store.standing")),
+            ("State", text(&store.standing, "store.standing")),
             ("Partition", size(store.bytes, "store.bytes")),
             ("Trees", number(store.trees, "store.trees")),
         ],
@@ -98,9 +143,9 @@ fn log(log: &Log) -> Markup {
         "Log",
         &[
             ("Lines", number(log.lines, "log.lines")),
-            ("Too many", number(log.limited, "log.limited")),
+            ("Over the limit", number(log.limited, "log.limited")),
             ("Refused", number(log.refused, "log.refused")),
-            ("Room, records", number(log.room, "log.room")),
+            ("Room", html! { (number(log.room, "log.room")) " records" }),
         ],
     )
 }

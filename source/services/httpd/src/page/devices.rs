@@ -6,7 +6,6 @@ use maud::{Markup, html};
 
 use super::live::{As, live, text};
 use crate::model::{Device, Snapshot};
-use crate::words;
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     html! {
@@ -51,7 +50,7 @@ fn row(snapshot: &Snapshot, index: usize, device: &Device) -> Markup {
             td .s data-l="Writes" {
                 @match device.registers {
                     None if device.rights.contains("write") => { "all, mapped" },
-                    None => { span .soft { "none" } },
+                    None | Some(0) => { span .soft { "none" } },
                     Some(1) => { "1 register" },
                     Some(count) => { (count) " registers" },
                 }
@@ -65,8 +64,8 @@ fn row(snapshot: &Snapshot, index: usize, device: &Device) -> Markup {
             td data-l="Memory it reaches" {
                 @match &device.pool {
                     Some(pool) => {
-                        (words::size(pool.reach)) " "
-                        small { "of a pool of " (words::size(pool.bytes)) ", " (text(&pool.state, &path("pool.state"))) }
+                        (As::Size.text(pool.reach)) " "
+                        small { "of a pool of " (As::Size.text(pool.bytes)) ", " (text(&pool.state, &path("pool.state"))) }
                     },
                     None => { span .soft { "none" } },
                 }

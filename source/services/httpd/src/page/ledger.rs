@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::String;
 
 use maud::{Markup, html};
+use nexus_words::amount::number;
 
 use super::live::{As, live, text};
 use crate::model::{Chain, Record, Snapshot};
-use crate::words;
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     let ledger = &snapshot.ledger;
@@ -34,13 +34,13 @@ fn verdict(chain: &Chain) -> String {
         ("whole", _) => format!(
             "logd computed all of it anew, up to record {}, and each fits the one before; keep the head to \
              know later that nothing up to it was changed.",
-            words::number(chain.checked)
+            number(chain.checked)
         ),
         ("broken", Some(at)) => {
-            format!("Record {} was changed, moved or taken out.", words::number(at))
+            format!("Record {} was changed, moved or taken out.", number(at))
         }
         ("replaced", _) => "It fits in itself, but is not the ledger that was there before.".into(),
-        _ => format!("Computed anew so far: up to record {}.", words::number(chain.checked)),
+        _ => format!("Computed anew so far: up to record {}.", number(chain.checked)),
     }
 }
 
@@ -62,14 +62,14 @@ pub(super) fn rows(records: &[Record], path: &str) -> Markup {
 fn row(record: &Record) -> Markup {
     html! {
         tr {
-            td .n data-l="No." { (words::number(record.seq)) }
-            td .n data-l="Second" { (words::seconds(record.at_ms)) }
+            td .n data-l="No." { (number(record.seq)) }
+            td .n data-l="Second" { (As::Seconds.text(record.at_ms)) }
             td .s data-l="Asked by" { (record.asker) }
             td .s data-l="What" { span .what { (record.what) } }
             td .s data-l="Service" { (record.service) }
             td .s data-l="Device" { (record.device) }
             td data-l="Why" {
-                @if record.times > 1 { (words::number(record.times)) " times " }
+                @if record.times > 1 { (number(record.times)) " times: " }
                 (record.why)
                 @if let Some(remedy) = record.remedy { " " small { "To change: " (remedy) } }
             }

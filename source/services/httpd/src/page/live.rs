@@ -2,10 +2,10 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::time::Duration;
 
 use maud::{Markup, html};
-
-use crate::words;
+use nexus_words::amount;
 
 /// In which form a value is shown. The script has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) enum As {
     Duration,
     /// Milliseconds: `0.214`.
     Seconds,
+    /// Thousandths: `12.3 %`.
+    Share,
 }
 
 impl As {
@@ -28,16 +30,18 @@ impl As {
             As::Size => "size",
             As::Duration => "duration",
             As::Seconds => "seconds",
+            As::Share => "share",
         }
     }
 
     /// A value in this form.
     pub(super) fn text(self, value: u64) -> String {
         match self {
-            As::Number => words::number(value),
-            As::Size => words::size(value),
-            As::Duration => words::duration(value),
-            As::Seconds => words::seconds(value),
+            As::Number => amount::number(value),
+            As::Size => amount::size(value),
+            As::Duration => amount::duration(Duration::from_millis(value)),
+            As::Seconds => amount::seconds(Duration::from_millis(value)),
+            As::Share => amount::share(value, 1000),
         }
     }
 }
@@ -58,4 +62,9 @@ pub(super) fn meter(used: u64, most: u64, path: &str) -> Markup {
         meter min="0" max=(most.max(1)) value=(used) high=(most.max(1) / 10 * 9)
             data-v=(format!("{path}.used")) data-as="meter" {}
     }
+}
+
+/// A part of a whole, in thousandths, of which none is too much.
+pub(super) fn part(permille: u64, path: &str) -> Markup {
+    html! { meter min="0" max="1000" value=(permille) data-v=(path) data-as="meter" {} }
 }

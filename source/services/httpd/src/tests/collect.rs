@@ -78,6 +78,13 @@ impl Made {
             init::Request::Caps(ask) => {
                 ask.answer(Ok(cap(ask.service, ask.cursor, self.next(ask.cursor, 3))))
             }
+            // As many as there are, and without end the same ones.
+            init::Request::Times(ask) => {
+                let priority = [8, 20, init::IDLE].get(ask.cursor as usize).copied().unwrap_or(0);
+                let (next, ticks) = (self.next(ask.cursor, 3) as u32, [100, 150, 750]);
+                let ticks = ticks.get(ask.cursor as usize).copied().unwrap_or(u64::MAX);
+                ask.answer(Ok(init::TimeInfo { next, priority, zero: Zero::ZERO, ticks }))
+            }
             init::Request::Irqs(ask) => ask.answer(Err(ServiceError::NotFound)),
             init::Request::Dma(ask) => ask.answer(Err(ServiceError::NotFound)),
             init::Request::Stat(ask) => ask.answer(Err(ServiceError::Unavailable)),
@@ -189,7 +196,8 @@ fn life(index: u64, next: u64) -> init::LifeInfo {
         deaths: 1,
         code: 5,
         since: 400,
-        again: 3000,
+        // Two seconds after the third snapshot asks.
+        again: 1000 + 25_000_000,
     }
 }
 
@@ -285,6 +293,8 @@ fn what_is_told_is_in_the_snapshot() {
     assert_eq!((all.devices[1].state.as_str(), all.devices[1].owner), ("denied", None));
     assert_eq!((all.rules.len(), all.rules[2].number), (3, 3));
     assert_eq!((all.rings[0].consumer, all.rings[0].driver, all.rings[0].rule), (2, 3, Some(3)));
+    let times: Vec<_> = all.times.iter().map(|one| (one.priority, one.ms, one.permille)).collect();
+    assert_eq!(times, [(Some(8), 100, 100), (Some(20), 150, 150), (None, 750, 750)]);
     assert_eq!(all.page.snapshots, 3);
 }
 
@@ -331,6 +341,8 @@ fn no_list_has_no_end() {
         assert!(asked <= QUESTIONS && all.page.asked == asked, "{count}: {asked}");
         assert_eq!(all.services.len(), MOST_ITEMS);
         assert_eq!(all.devices.len(), MOST_ITEMS);
+        assert_eq!(all.times.len(), MOST_ITEMS);
+        assert!(all.times.iter().all(|one| one.permille <= 1000));
         assert!(all.behind.contains(&"ledger".to_string()));
     }
     let mut collector = Collector::new(&mut made);
@@ -403,4 +415,16 @@ fn a_later_snapshot_asks_little() {
     for refused in ["ReadHashes", "FindLine", "LineText", "Try", "Board", "Decide"] {
         assert!(!made.asked.keys().any(|(_, name)| *name == refused), "{refused}");
     }
+}
+
+/// All that is made of what services tell here, word for word. `NEXUS_UPDATE=1` writes it anew, to be looked at.
+#[test]
+fn a_snapshot_is_as_before() {
+    let all = snapshots(&mut Made::new(), 3);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/snapshot.json");
+    let told = serde_json::to_string_pretty(&all).unwrap() + "\n";
+    if std::env::var_os("NEXUS_UPDATE").is_some() {
+        std::fs::write(path, &told).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), told, "run this test with NEXUS_UPDATE=1");
 }

@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 use super::model::{
     Card, Chain, Device, Disk, Frames, Holding, Ledger, Line, Log, Memory, Network, Page, Pool,
-    Ready, Record, Ring, Rule, Service, Snapshot, Store, Use, VERSION,
+    Ready, Record, Ring, Rule, Service, Snapshot, Store, Time, Use, VERSION,
 };
 
 /// Name, owner, line, registers written, interrupts, bytes in reach.
@@ -111,6 +111,7 @@ pub(crate) fn snapshot() -> Snapshot {
             after_ms: Some(214),
         }),
         memory: Some(Memory { init: 946_176, services: 26_738_688, free: 218_103_808 }),
+        times: times(),
         devices: devices(),
         services: SERVICES.iter().map(service).collect(),
         rings: RINGS
@@ -151,6 +152,14 @@ pub(crate) fn snapshot() -> Snapshot {
     };
     snapshot.totals = snapshot.sums();
     snapshot
+}
+
+fn times() -> Vec<Time> {
+    let times =
+        [(Some(8), 812), (Some(15), 2104), (Some(16), 1650), (Some(20), 431), (None, 187_400)];
+    let all: u64 = times.iter().map(|(_, ms)| ms).sum();
+    let time = |(priority, ms)| Time { priority, ms, permille: (1000 * ms / all) as u32 };
+    times.map(time).into()
 }
 
 fn devices() -> Vec<Device> {

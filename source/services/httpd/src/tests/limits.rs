@@ -7,8 +7,9 @@ use std::vec::Vec;
 use super::fixture::snapshot;
 use super::requests::{answer, get};
 use super::wire::{Bench, Client};
-use crate::connection::{ANSWER_MS, END_MS, HEAD_MS, IDLE_MS};
+use crate::connection::{ANSWER_MS, END_MS, HEAD_MS, IDLE_MS, REST};
 use crate::head::{FIRST_LINE, HEAD, HEADERS};
+use crate::one::GATHERED;
 use crate::room::PATIENCE_MS;
 use crate::serve::CONNECTIONS;
 
@@ -159,6 +160,71 @@ fn slow_clients_cost_only_themselves() {
             break;
         }
     }
+}
+
+/// Who takes its answer, piece by piece, keeps its place: one gives way that asks nothing.
+// attack 105 U: connections that ask nothing take all places but one, where an answer goes out slowly; one of them gives way, and the answer arrives whole; broken: page-answer-gives-way
+#[test]
+fn who_takes_its_answer_does_not_give_way() {
+    let mut bench = Bench::new(snapshot());
+    let slow = bench.connect(GATHERED);
+    slow.send(get("/").as_bytes());
+    bench.pass(1);
+    let idle: Vec<Client> = (1..CONNECTIONS).map(|_| bench.ask(&get("/alive")).0).collect();
+    idle.iter().for_each(|client| drop(client.take()));
+    let mut taken = Vec::new();
+    // Some, so that it got on after the others.
+    for _ in 0..3 {
+        taken.extend(slow.take());
+        bench.pass(1);
+    }
+    let more: Vec<Client> = (0..3).map(|_| bench.connect(1 << 20)).collect();
+    more.iter().for_each(|client| client.send(get("/alive").as_bytes()));
+    // A piece in a tenth of a second: the last comes after all of those are served.
+    for _ in 0..20 {
+        bench.pass(100);
+        taken.extend(slow.take());
+    }
+    let text = String::from_utf8(taken).unwrap();
+    assert!(text.ends_with("</html>"), "{} bytes came", text.len());
+    assert_eq!(answer(&text).0, 200);
+    assert!(more.iter().all(|client| client.pieces() > 0));
+    assert_eq!(idle.iter().filter(|client| client.is_over()).count(), 3);
+}
+
+/// Who goes on sending after the end is not read for ever.
+// attack 105 U: a client sends without end behind what is no request; so much is taken, and it is let go; broken: page-rest-endless
+#[test]
+fn nobody_is_read_without_end() {
+    let mut bench = Bench::new(snapshot());
+    let (client, text) = bench.ask("nonsense\r\n\r\n");
+    assert_eq!(answer(&text).0, 400);
+    // What it may have sent before it knew is taken, and resets nothing.
+    client.send(&[b'a'; REST - 256]);
+    bench.work();
+    assert!(client.is_over() && !client.is_gone());
+    client.send(&[b'a'; 1024]);
+    bench.work();
+    assert!(client.is_gone());
+}
+
+/// What was asked for is answered, though its client has finished its side.
+#[test]
+fn who_has_finished_is_answered() {
+    let mut bench = Bench::new(snapshot());
+    let client = bench.connect(1 << 20);
+    client.send([get("/alive"), get("/alive")].concat().as_bytes());
+    client.finish();
+    bench.work();
+    let text = text(&client);
+    assert_eq!(text.matches("HTTP/1.1 200").count(), 2);
+    assert!(client.is_gone());
+    // Half a head is no request: nobody waits for its rest.
+    let client = bench.connect(1 << 20);
+    client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n");
+    client.finish();
+    bench.work();
+    assert!(client.is_gone() && client.take().is_empty());
 }
 
 /// Nobody gives way to who waits before that one has waited, and there are no more than so many.

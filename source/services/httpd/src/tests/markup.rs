@@ -133,7 +133,8 @@ fn labels_of_metrics_come_back() {
             let (name, labels, _) = sample(line).unwrap_or_else(|| panic!("{line}"));
             assert!(name.starts_with("nexus_"), "{line}");
             for (label, value) in labels {
-                let ours = ["of", "state", "direction", "kind"].contains(&label.as_str());
+                let ours =
+                    ["of", "state", "direction", "kind", "priority"].contains(&label.as_str());
                 assert!(ours || value == evil, "{line}");
             }
         }

@@ -18,6 +18,7 @@ use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 use picoserve::time::Duration;
 use picoserve::{Timeouts, Timer};
 
+use crate::connection::rest;
 use crate::facts::Facts;
 use crate::hosts::Hosts;
 use crate::model::Snapshot;
@@ -192,8 +193,7 @@ impl Socket<Here> for Served {
         timer: &T,
     ) -> Result<(), picoserve::Error<Infallible>> {
         self.0.output.finished.set(true);
-        let rest = async { while self.0.input.read(&mut [0; 64]).await > 0 {} };
-        let _ = timer.run_with_timeout(timeouts.read_request, rest).await;
+        let _ = timer.run_with_timeout(timeouts.read_request, rest(&mut Half(&self.0))).await;
         Ok(())
     }
 }

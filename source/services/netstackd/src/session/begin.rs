@@ -124,7 +124,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         self.desk.noted(self.service, Access::Listen, may)?;
         let at = self.local(local, port)?;
         self.seeded()?;
-        if !self.desk.ports.take(NetProtocol::Tcp, port, self.service, true) {
+        if !self.desk.ports.take(NetProtocol::Tcp, at, self.service, true) {
             return Err(wire::IN_USE);
         }
         let listener = Listener::new(at, backlog, &mut self.held.store, self.desk.stack);
@@ -153,7 +153,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let at = IpListenEndpoint { port, ..at };
         // It is new, and the port is not 0.
         let _ = socket.bind(at);
-        desk.ports.take(NetProtocol::Udp, port, self.service, named);
+        desk.ports.take(NetProtocol::Udp, at, self.service, named);
         let handle = desk.stack.sockets.add(socket);
         let number = self.held.add(Socket::Datagrams(Datagrams::new(handle, port)));
         self.opened(request, number, at, None)

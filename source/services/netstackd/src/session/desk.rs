@@ -8,6 +8,7 @@ use nexus_proto::socket::ring as wire;
 use nexus_rt::refusals::Denied;
 use nexus_sysdesc::{Ip, NetProtocol};
 use smoltcp::time::Instant;
+use smoltcp::wire::{IpAddress, IpEndpoint, IpListenEndpoint};
 
 use crate::numbers::Numbers;
 use crate::rules::{Denial, Here, Rules};
@@ -24,6 +25,8 @@ pub struct Ports {
 #[derive(Clone, Copy, Debug)]
 struct Owner {
     service: u32,
+    /// The address here that it is reached by; `None`: by each.
+    address: Option<IpAddress>,
     /// It is known by the port, which it has named: others than those it has sent something reach it there.
     named: bool,
 }
@@ -38,11 +41,17 @@ impl Ports {
     }
 
     /// The service has it, from now on, and has named it or not. False when it is somebody's.
-    pub fn take(&mut self, protocol: NetProtocol, port: u16, service: u32, named: bool) -> bool {
+    pub fn take(
+        &mut self,
+        protocol: NetProtocol,
+        at: IpListenEndpoint,
+        service: u32,
+        named: bool,
+    ) -> bool {
         let all = if protocol == NetProtocol::Udp { &mut self.udp } else { &mut self.tcp };
-        let free = !all.contains_key(&port);
+        let free = !all.contains_key(&at.port);
         if free {
-            all.insert(port, Owner { service, named });
+            all.insert(at.port, Owner { service, address: at.addr, named });
         }
         free
     }
@@ -51,6 +60,13 @@ impl Ports {
     pub fn give(&mut self, protocol: NetProtocol, port: u16) {
         let all = if protocol == NetProtocol::Udp { &mut self.udp } else { &mut self.tcp };
         all.remove(&port);
+    }
+
+    /// True when somebody listens there.
+    #[must_use]
+    pub fn listens(&self, at: IpEndpoint) -> bool {
+        let owner = self.tcp.get(&at.port);
+        owner.is_some_and(|owner| owner.address.is_none_or(|address| address == at.addr))
     }
 
     /// True when somebody has it.

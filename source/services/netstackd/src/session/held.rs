@@ -10,6 +10,8 @@ use smoltcp::socket::{Socket as Any, tcp, udp};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpEndpoint;
 
+use super::Pending;
+use super::ask::Ask;
 use super::desk::Ports;
 use super::listener::Listener;
 use super::purse::Purse;
@@ -211,7 +213,7 @@ impl Store {
     /// Takes a socket out of the stack, and gives back what it cost.
     fn release(&mut self, handle: SocketHandle, stack: &mut Stack) {
         self.purse.give();
-        if let Any::Tcp(mut socket) = stack.sockets.remove(handle) {
+        if let Any::Tcp(mut socket) = stack.remove(handle) {
             socket.abort();
             self.spare.push(socket);
         }
@@ -260,6 +262,24 @@ impl Held {
         });
         let held = held.min();
         store.settle(stack, ports, now).into_iter().chain(held).min()
+    }
+
+    /// True when nothing can be done yet for a request: it waits for what comes, and nothing has.
+    pub(super) fn stands(&mut self, pending: &Pending, stack: &Stack) -> bool {
+        match pending {
+            Pending::Fresh(Ask::Receive { socket, .. }) => match self.get(*socket) {
+                Some(Socket::Connection(one)) => {
+                    let stream = stack.sockets.get::<tcp::Socket<'_>>(one.handle);
+                    !stream.can_recv() && stream.may_recv()
+                }
+                _ => false,
+            },
+            Pending::Fresh(Ask::Accept { socket }) => match self.get(*socket) {
+                Some(Socket::Listener(one)) => !one.has(stack),
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// Each, and what they are made of.

@@ -241,13 +241,22 @@ impl<M: SharedMut> Session<M> {
     /// Goes on with all that waits, in order. True when its share is used up.
     fn steps<S: Source>(&mut self, desk: &mut Desk<'_, S>) -> bool {
         let mut left = SHARE_BYTES;
-        let mut waiting = core::mem::take(&mut self.waiting).into_iter();
-        for Waiting { request, pending } in waiting.by_ref() {
+        let mut waiting = core::mem::take(&mut self.waiting);
+        let mut at = 0;
+        while let Some(one) = waiting.get(at) {
+            // Most do: they are left where they are.
+            if self.held.stands(&one.pending, desk.stack) {
+                at += 1;
+                continue;
+            }
+            let Waiting { request, pending } = waiting.remove(at);
             let Session { service, side, held, .. } = self;
-            let mut job = Job { service: *service, side, held, desk, waiting: &self.waiting };
+            let before = waiting.get(..at).unwrap_or_default();
+            let mut job = Job { service: *service, side, held, desk, waiting: before };
             let (status, len) = match job.step(&request, pending) {
                 Ok(Step::Wait(pending)) => {
-                    self.waiting.push(Waiting { request, pending });
+                    waiting.insert(at, Waiting { request, pending });
+                    at += 1;
                     continue;
                 }
                 Ok(Step::Done(len)) => (DONE, len),
@@ -260,7 +269,7 @@ impl<M: SharedMut> Session<M> {
                 break;
             }
         }
-        self.waiting.extend(waiting);
+        self.waiting = waiting;
         left == 0
     }
 

@@ -1,7 +1,7 @@
 //! What is done with a frame: whether smoltcp hears it, and by which numbers it answers.
 
+use nexus_sysdesc::NetProtocol;
 use smoltcp::phy::Device;
-use smoltcp::socket::{Socket, tcp};
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
@@ -9,6 +9,7 @@ use super::Stack;
 use crate::address::{is_nobodys, to_wire};
 use crate::card::{By, Came};
 use crate::frame::{Head, What};
+use crate::session::desk::Ports;
 
 /// What is done with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +28,9 @@ const DHCP: (u16, u16) = (67, 68);
 const MDNS: u16 = 5353;
 
 impl Stack {
-    /// What is to be done with a frame that came.
+    /// What is to be done with a frame that came, while these ports are somebody's.
     #[must_use]
-    pub(crate) fn way(&self, came: &Came) -> Way {
+    pub(crate) fn way(&self, came: &Came, ports: &Ports) -> Way {
         let Came { head, by } = came;
         if *by == By::Wire && !self.is_honest(head) {
             return Way::Dropped;
@@ -37,11 +38,15 @@ impl Stack {
         match head.what {
             What::Segment { .. } if head.many || !self.has(head.to) => Way::Dropped,
             What::Segment { from, to, asks: true } => {
-                let peer = IpEndpoint::new(head.from, from);
-                let local = IpEndpoint::new(head.to, to);
-                if self.is_awaited(local, peer) { Way::Opens } else { Way::Heard }
+                let ends = (IpEndpoint::new(head.to, to), IpEndpoint::new(head.from, from));
+                match (ports.listens(ends.0), self.has_connection(ends)) {
+                    // smoltcp 0.14 gives it to whichever socket it finds first (`process_tcp`): to one that listens.
+                    (true, true) => Way::Dropped,
+                    (true, false) => Way::Opens,
+                    (false, _) => Way::Heard,
+                }
             }
-            What::Datagram { from: MDNS, to } if !self.has_datagrams(to) => Way::Dropped,
+            What::Datagram { from: MDNS, to } if !ports.has(NetProtocol::Udp, to) => Way::Dropped,
             What::Datagram { .. } | What::Segment { .. } | What::Icmp | What::Arp => Way::Heard,
         }
     }
@@ -66,27 +71,6 @@ impl Stack {
 
     fn has(&self, address: IpAddress) -> bool {
         self.iface.ip_addrs().iter().any(|cidr| cidr.address() == address)
-    }
-
-    fn has_datagrams(&self, port: u16) -> bool {
-        self.sockets.iter().any(|(_, socket)| match socket {
-            Socket::Udp(socket) => socket.endpoint().port == port,
-            _ => false,
-        })
-    }
-
-    /// True when somebody listens there, and has no connection with this peer.
-    fn is_awaited(&self, local: IpEndpoint, peer: IpEndpoint) -> bool {
-        let (mut listens, mut known) = (false, false);
-        for (_, socket) in self.sockets.iter() {
-            let Socket::Tcp(socket) = socket else { continue };
-            let at = socket.listen_endpoint();
-            listens |= socket.state() == tcp::State::Listen
-                && at.port == local.port
-                && at.addr.is_none_or(|addr| addr == local.addr);
-            known |= (socket.local_endpoint(), socket.remote_endpoint()) == (Some(local), Some(peer));
-        }
-        listens && !known
     }
 
     /// Looks at a frame that [opens](Way::Opens) a connection, whose first sequence number is drawn anew: smoltcp's own

@@ -2,15 +2,21 @@
 //! test's.
 
 mod bounds;
+mod cards;
 mod cases;
 mod client;
 mod datagrams;
+mod due;
+mod ends;
 mod hostile;
 mod lives;
 mod peer;
 mod quotas;
 mod rules;
+mod shown;
+mod storm;
 mod streams;
+mod units;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};

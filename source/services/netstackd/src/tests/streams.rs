@@ -241,6 +241,24 @@ fn a_flood_of_requests_for_connections_passes() {
     assert!(world.now - before < Duration::from_secs(3), "soon");
 }
 
+// attack 68 U: requests for connections whose checksum is wrong; dropped, and counted, and nobody waits for them; broken: net-sum-seen
+#[test]
+fn a_segment_whose_checksum_is_wrong_is_dropped() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    world.opens(&mut a, wire::LISTEN, Target { port: 4, ..at(80) });
+    let wrong = flood(4, [10, 0, 2, 99]).into_iter().map(|mut frame| {
+        // The sequence number, which nothing else looks at.
+        frame[38] ^= 1;
+        frame
+    });
+    let before = world.server.stats().dropped;
+    world.sends(wrong);
+    assert_eq!(world.server.stats().dropped - before, 4);
+    world.sends(flood(1, [10, 0, 2, 99]));
+    assert_eq!(world.server.stats().dropped - before, 4, "that is right");
+}
+
 // attack 93 U: more peers connect in one turn than may wait; each of as many is taken, and the others are not refused; broken: net-refill
 #[test]
 fn as_many_as_may_wait_are_taken_in_one_turn() {

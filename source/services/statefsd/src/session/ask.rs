@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use nexus_proto::read_payload;
 use nexus_proto::state::{BadKey, ring as wire};
 use nexus_store::{Expect, Key, MAX_BATCH, MAX_KEY, Step, Version};
+use nexus_sysdesc::StateRight::{self, Get, Put};
 
 use crate::reason;
 
@@ -90,6 +91,21 @@ impl<'a> Ask<'a> {
             self,
             Ask::Put { .. } | Ask::Delete { .. } | Ask::Batch { .. } | Ask::Finish { .. }
         )
+    }
+
+    /// Shows `show` each key that it looks at: in the tree of whom, and what for. Of a piece that is read there is one
+    /// page for many.
+    pub(crate) fn keys(&self, mut show: impl FnMut(u32, StateRight, Key<'a>)) {
+        match self {
+            Ask::Get { owner, key, .. } | Ask::Stat { owner, key } => show(*owner, Get, *key),
+            Ask::Put { owner, key, .. }
+            | Ask::Delete { owner, key, .. }
+            | Ask::Finish { owner, key, .. } => show(*owner, Put, *key),
+            Ask::Batch { owner, steps, .. } => {
+                steps.iter().for_each(|step| show(*owner, Put, step.key));
+            }
+            _ => {}
+        }
     }
 
     /// Rows that it changes, but those of pieces that go with a value, or are dropped.

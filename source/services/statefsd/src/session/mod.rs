@@ -1,24 +1,27 @@
 //! A client: its ring, what it may, and what it has begun.
 
 pub(crate) mod ask;
+mod asked;
 mod begun;
 mod carry;
 mod reply;
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use nexus_mmio::SharedMut;
 use nexus_proto::state::Wait;
-use nexus_proto::state::ring::{self as wire, ENTRIES, OPS};
+use nexus_proto::state::ring::{ENTRIES, OPS};
 use nexus_proto::{Operation, ServiceError};
 use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request, Submission};
 use nexus_rt::{ReplyTo, Tell};
-use nexus_store::{MAX_BATCH, MAX_VALUE, PAGE, Ticket};
+use nexus_store::{Key, MAX_BATCH, MAX_VALUE, PAGE, Ticket, TreeId};
 use zerocopy::IntoBytes;
 
 use crate::keeper::Keeper;
 use crate::trees::{Access, Refusal, Trees};
-use ask::{Ask, Bad, HEAD};
+use ask::{Ask, Bad};
+use asked::{Asked, One};
 use begun::Begun;
 use carry::{Desk, Page, Reply};
 use reply::{ANSWER, Fail, Head};
@@ -49,6 +52,10 @@ pub struct Session<M> {
     side: Side<M>,
     tell: Tell,
     access: Access,
+    /// What it has asked, and what was not carried out yet.
+    asked: Asked,
+    /// Something was carried out in this turn.
+    served: bool,
     begun: Begun,
     waiting: Vec<Waiting>,
     /// A call of the client that is answered when it is to be told of something.
@@ -94,6 +101,8 @@ pub struct Taken {
     pub waits: u64,
     /// Bytes of what was changed: [`ROW_BYTES`] for each row, at least.
     pub changed: usize,
+    /// Pages were read for it by themselves.
+    pub read: bool,
     /// Why its attachment is over.
     pub ended: Option<Ended>,
 }
@@ -109,8 +118,22 @@ impl<M: SharedMut> Session<M> {
         // Nobody to tell when it is gone.
         let _ = tell.tell();
         let (begun, waiting) = (Begun::default(), Vec::new());
+        let (asked, served, over) = (Asked::default(), false, None);
         let (call, due, called) = (None, None, false);
-        Session { service, side, tell, access, begun, waiting, call, due, called, over: None }
+        Session {
+            service,
+            side,
+            tell,
+            access,
+            asked,
+            served,
+            begun,
+            waiting,
+            call,
+            due,
+            called,
+            over,
+        }
     }
 
     /// Its service id.
@@ -139,6 +162,7 @@ impl<M: SharedMut> Session<M> {
 
     /// Drops what it has begun, and what it waits for: a call that waits fails.
     pub fn end(&mut self, store: Option<&mut impl Keeper>) {
+        self.asked.clear();
         self.waiting.clear();
         (self.call, self.due) = (None, None);
         match store {
@@ -147,60 +171,90 @@ impl<M: SharedMut> Session<M> {
         }
     }
 
-    /// Carries out what it asks, up to its share. `denied` is told of each denial.
+    /// Takes what it asks out of its ring, up to its share, when it has not had that in this turn, which `begins` or goes
+    /// on; how many keys it asks for, at most. None: it asks nothing.
+    pub fn look(&mut self, begins: bool) -> Option<usize> {
+        self.served &= !begins;
+        if self.served {
+            return None;
+        }
+        if self.over.is_none() {
+            let filled = self.asked.fill(&mut self.side);
+            self.over = filled.err().filter(|why| *why != Ended::Before);
+        }
+        self.has_asked().then_some(self.asked.keys())
+    }
+
+    /// True when [`take`](Self::take) has something to do in this turn.
+    pub fn is_due(&self) -> bool {
+        !self.served && self.has_asked()
+    }
+
+    /// Something that it asks is to be carried out, or the end of its attachment is to be told.
+    fn has_asked(&self) -> bool {
+        !self.asked.is_empty() || self.over.is_some()
+    }
+
+    /// Shows `show` the keys that it asks for and may, whatever else is wrong with a request.
+    pub fn wanted<'a>(&'a self, trees: &Trees, mut show: impl FnMut(TreeId, Key<'a>)) {
+        for ask in self.asked.asks() {
+            ask.keys(|owner, right, key| {
+                if let Ok(tree) = self.access.to(trees, owner, right, [Some(key)]) {
+                    show(tree, key);
+                }
+            });
+        }
+    }
+
+    /// Carries out what was taken, up to its share, of which `read` bytes for each key are used up. `denied` is told of
+    /// each denial.
     pub fn take<S: Keeper>(
         &mut self,
         mut store: Opened<'_, S>,
         trees: &Trees,
         scratch: &mut Scratch,
+        read: usize,
         mut denied: impl FnMut(Refusal),
     ) -> Taken {
-        let mut taken = Taken::default();
-        let mut bytes = 0;
-        for _ in 0..SHARE {
-            if bytes >= SHARE_BYTES {
-                return taken;
-            }
-            match self.over.take().map_or_else(|| self.side.take(), Err) {
-                Ok(Some(request)) => {
-                    let store = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
-                    let cost = self.carry(request, store, trees, scratch, &mut taken, &mut denied);
-                    bytes = bytes.saturating_add(cost);
-                }
-                Ok(None) => return taken,
-                Err(why) => {
-                    taken.ended = Some(why).filter(|why| *why != Ended::Before);
-                    if taken.ended.is_some() {
-                        self.end(store.ok());
-                    }
-                    return taken;
-                }
+        let mut taken = Taken { ended: self.over.take(), ..Taken::default() };
+        if taken.ended.is_some() {
+            self.end(store.ok());
+            return taken;
+        }
+        let mut cost = self.asked.take_keys().saturating_mul(read);
+        self.asked.swap(&mut scratch.asked);
+        while let Some(one) = self.asked.next() {
+            self.served = true;
+            let store = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
+            let one = self.carry(one, store, trees, scratch, &mut taken, &mut denied);
+            cost = cost.saturating_add(one);
+            if cost >= SHARE_BYTES {
+                break;
             }
         }
+        self.asked.swap(&mut scratch.asked);
         taken
     }
 
     /// Carries out a request; what it cost, in bytes.
     fn carry<S: Keeper>(
         &mut self,
-        request: Request,
+        one: One,
         mut store: Opened<'_, S>,
         trees: &Trees,
         scratch: &mut Scratch,
         taken: &mut Taken,
         denied: &mut impl FnMut(Refusal),
     ) -> usize {
-        if (request.submission().len as usize) < ANSWER {
-            // There is no room for an answer, and nobody to tell when it is over.
-            let _ = self.side.complete(request, wire::MALFORMED, 0);
-            return 0;
-        }
-        let (read, changed) = (pages_read(&store), taken.changed);
+        let One { request, bytes } = one;
+        let len = bytes.as_ref().map_or(0, Range::len);
+        let (before, changed) = (pages_read(&store), taken.changed);
         let opened = store.as_mut().map(|store| &mut **store).map_err(|why| *why);
-        let done = self.done(&request, opened, trees, scratch, taken);
-        let read = (pages_read(&store) - read).saturating_mul(PAGE);
-        let Scratch { asked, body, rows } = scratch;
-        let cost = asked.len().max(taken.changed - changed).saturating_add(read);
+        let done = self.done(&request, bytes, opened, trees, scratch, taken);
+        let read = (pages_read(&store) - before).saturating_mul(PAGE);
+        taken.read |= read > 0;
+        let Scratch { body, rows, .. } = scratch;
+        let cost = len.max(taken.changed - changed).saturating_add(read);
         let (status, head) = match done {
             Ok(Done { head, waits: Some(ticket) }) => {
                 taken.waits += 1;
@@ -224,6 +278,7 @@ impl<M: SharedMut> Session<M> {
     fn done<S: Keeper>(
         &mut self,
         request: &Request,
+        bytes: Result<Range<usize>, Bad>,
         store: Opened<'_, S>,
         trees: &Trees,
         scratch: &mut Scratch,
@@ -233,8 +288,8 @@ impl<M: SharedMut> Session<M> {
         let Scratch { asked, body, rows } = scratch;
         body.clear();
         rows.clear();
-        let copied = self.copy(request, len as usize, asked);
-        let ask = copied.and_then(|()| Ask::parse(op, arg, asked));
+        let asked = bytes.and_then(|bytes| asked.get(bytes).ok_or(Bad::Malformed));
+        let ask = asked.and_then(|asked| Ask::parse(op, arg, asked));
         let changes = ask.as_ref().is_ok_and(Ask::is_change);
         *(if changes { &mut taken.changes } else { &mut taken.looks }) += 1;
         let ask = ask.map_err(Fail::Bad)?;
@@ -245,20 +300,9 @@ impl<M: SharedMut> Session<M> {
         let Reply { head, waits } = desk.carry(&ask, body)?;
         taken.changed += match ask.rows() {
             0 => 0,
-            rows => asked.len().max(rows * ROW_BYTES),
+            rows => asked.map_or(0, <[u8]>::len).max(rows * ROW_BYTES),
         };
         Ok(Done { head, waits: waits.then(|| store.ticket()) })
-    }
-
-    /// Copies a request out of the ring: each byte is loaded once, and what it says is looked at in the copy.
-    fn copy(&self, request: &Request, len: usize, asked: &mut Vec<u8>) -> Result<(), Bad> {
-        asked.clear();
-        asked.resize(HEAD, 0);
-        self.side.read(request, 0, asked).map_err(|_| Bad::Malformed)?;
-        let body = ask::body(asked, len)?;
-        asked.resize(HEAD + body, 0);
-        let rest = asked.get_mut(HEAD..).ok_or(Bad::Malformed)?;
-        self.side.read(request, HEAD, rest).map_err(|_| Bad::Malformed)
     }
 
     /// Answers; what that cost. Nobody waits for it when the attachment is over.
@@ -303,10 +347,25 @@ impl<M: SharedMut> Session<M> {
     /// # Errors
     /// `Busy`: another one waits.
     pub fn wait(&mut self, call: ReplyTo) -> Result<(), (ServiceError, ReplyTo)> {
-        if self.call.is_some() {
+        self.keep(call)?;
+        self.called = true;
+        Ok(())
+    }
+
+    /// The same of one that came while the disk was waited for: it is answered at once when it is due.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub fn waited(&mut self, call: ReplyTo) -> Result<(), (ServiceError, ReplyTo)> {
+        self.keep(call)?;
+        self.answer_due();
+        Ok(())
+    }
+
+    fn keep(&mut self, call: ReplyTo) -> Result<(), (ServiceError, ReplyTo)> {
+        if self.call.is_some() || self.due.is_some() {
             return Err((ServiceError::Busy, call));
         }
-        self.called = true;
         let place = if self.side.is_awaited() { &mut self.call } else { &mut self.due };
         *place = Some(call);
         Ok(())
@@ -344,6 +403,9 @@ impl<M: SharedMut> Session<M> {
     /// Before waiting. False when it has asked something meanwhile, or its attachment is over: what it told of while the
     /// disk was waited for is told no second time, so that this is asked in each turn.
     pub fn may_wait(&mut self) -> bool {
+        if self.has_asked() {
+            return false;
+        }
         self.side.may_wait().unwrap_or_else(|why| {
             self.over = Some(why).filter(|why| *why != Ended::Before);
             self.over.is_none()

@@ -129,7 +129,8 @@ fn a_ring_that_lies_before_the_wait_is_given_up_too() {
     session.attach(1, Some(&mut store)).unwrap();
     consumer.attached().unwrap();
     let mut take = |session: &mut Session<_>| {
-        session.take(Ok(&mut store), &trees, &mut Scratch::default(), |_| ()).ended
+        session.look(true);
+        session.take(Ok(&mut store), &trees, &mut Scratch::default(), 0, |_| ()).ended
     };
     assert_eq!((take(&mut session), session.may_wait()), (None, true));
     memory.device_write(0, &30_000_u16.to_le_bytes());

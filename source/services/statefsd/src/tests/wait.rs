@@ -3,10 +3,12 @@
 use nexus_proto::state::Wait;
 use nexus_proto::{Operation, ReplyError, ServiceError};
 use nexus_ring::DONE;
-use nexus_rt::abi::Handle;
-use nexus_rt::host;
+use nexus_rt::abi::{Error, Handle};
+use nexus_rt::{Deadline, Inbox, Service, host};
 
 use super::{A, B, World, wire};
+use crate::road::SharedInbox;
+use crate::session::SHARE;
 
 const CALL: Handle = Handle(900);
 const OTHER: Handle = Handle(901);
@@ -147,4 +149,65 @@ fn a_call_that_was_given_up_is_no_answer() {
     world.turn();
     assert!(bell(A));
     assert_eq!(raw.statuses(), [wire::ABSENT]);
+}
+
+// attack 90 U: several clients ask and wait in a call while the disk works for another; one turn takes all of them, with one sync, and each call is answered; broken: state-calls
+#[test]
+fn calls_that_came_meanwhile_are_of_one_turn() {
+    let world = World::new();
+    let (mut a, mut b) = (world.raw(A, 1), world.raw(B, 1));
+    let inbox = SharedInbox::new(Inbox::new(Handle(1), 4));
+    world.with(|server| server.wait_at(inbox.clone()));
+    let mut meanwhile = |flags| {
+        for (key, raw) in [("a", &mut a), ("b", &mut b)] {
+            raw.put(key, b"1", flags);
+            assert_eq!(raw.side().may_wait(), Ok(true));
+        }
+        let call = |service, reply| Ok(host::received(service, reply, Wait {}.encode()));
+        let stranger = Handle(902);
+        let calls = [call(A, CALL), call(B, OTHER), call(99, stranger), Err(Error::TimedOut)];
+        let delivery = host::deliver(calls);
+        assert_eq!(inbox.wait(1, Deadline::at(0)), Ok(false));
+        let _ = host::signals();
+        let syncs = world.with(|server| server.stats().syncs);
+        world.turn();
+        assert!(!bell(A) && !bell(B));
+        assert_eq!((a.statuses(), b.statuses()), (vec![DONE], vec![DONE]));
+        let denied = Wait {}.answer(Err(ServiceError::Denied));
+        let mut sent = delivery.sent();
+        sent.sort_unstable_by_key(|(to, _)| to.0);
+        assert_eq!(sent, [(CALL, answer()), (OTHER, answer()), (stranger, denied)]);
+        assert!(world.with(|server| server.kept()).is_none());
+        world.with(|server| server.stats().syncs) - syncs
+    };
+    assert_eq!((meanwhile(wire::FLAG_SYNC), meanwhile(0)), (1, 0));
+    // What was done before such a call is taken.
+    a.get("a");
+    assert_eq!(a.side().may_wait(), Ok(true));
+    world.turn();
+    let call = Ok(host::received(A, CALL, Wait {}.encode()));
+    let delivery = host::deliver([call, Err(Error::TimedOut)]);
+    assert_eq!(inbox.wait(1, Deadline::at(0)), Ok(false));
+    world.turn();
+    assert_eq!(delivery.sent(), [(CALL, answer())]);
+}
+
+// attack 90 U: a client waits in a call for what is done, and another has asked meanwhile; the first is answered before the disk works for the second; broken: state-call-held
+#[test]
+fn whose_call_is_due_waits_for_no_other_turn() {
+    let world = World::new();
+    let mut a = world.raw(A, 1);
+    let mut b = world.raw(B, 1);
+    let delivery = host::deliver([]);
+    for _ in 0..=SHARE {
+        b.put("x", b"1", 0);
+    }
+    a.put("x", b"1", wire::FLAG_SYNC);
+    assert_eq!(a.side().may_wait(), Ok(true));
+    // Not when that is handed to the kernel, which may be after the next turn.
+    let later = world.call(A, CALL);
+    assert_eq!(delivery.sent(), [(CALL, answer())]);
+    later.deliver();
+    assert_eq!(delivery.sent().len(), 1);
+    assert_eq!(world.with(|server| server.deadline()), Deadline::at(0), "of what is left of B");
 }

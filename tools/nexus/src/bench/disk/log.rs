@@ -5,7 +5,7 @@ pub(super) const READ: &str = "virtio_blk_handle_read";
 /// A block that was told is not executed, and is told once more.
 pub(in crate::bench) const STOPPED: &str = "Stopped execution of TB chain before ";
 /// Trace event: a doorbell.
-pub(super) const NOTIFY: &str = "virtio_queue_notify";
+pub(in crate::bench) const NOTIFY: &str = "virtio_queue_notify";
 
 /// What was logged, of what is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ fn mark(line: &str) -> Option<&str> {
 }
 
 /// Which device a line of a trace event is about.
-fn event<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+pub(in crate::bench) fn event<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     // With QEMU's option for it, a time stands before the name.
     let (before, rest) = line.split_once(name)?;
     let whole = before.is_empty() || before.ends_with(':');

@@ -25,7 +25,7 @@ const CALLS: [&str; 2] = ["get", "put_sync_1"];
 /// Most instructions of an operation.
 const MOST: [(&str, u64); 2] = [("get", 18_000), ("scan", 870)];
 /// Trace event: a byte to the serial port.
-const SERIAL: &str = "serial_write";
+pub(in crate::bench) const SERIAL: &str = "serial_write";
 /// What a record of a load has before its name.
 const RECORD: &str = "store-load ";
 
@@ -101,7 +101,7 @@ fn name(line: &str) -> Option<String> {
 }
 
 /// The byte, in a line `serial_write write addr 0x00 val 0x41`.
-fn serial(line: &str) -> Option<u8> {
+pub(in crate::bench) fn serial(line: &str) -> Option<u8> {
     let (_, written) = line.split_once("serial_write write addr 0x00 val 0x")?;
     u8::from_str_radix(written.trim(), 16).ok()
 }

@@ -3,7 +3,7 @@
 //! Both are started by turns, in the same QEMU, each on a new raw image of the same size. Both tell operations, time
 //! and flushes of each load, and the same loads (source/apps/store-load, tests/peers/sqlite/sqlite-load.c).
 
-mod counts;
+pub(super) mod counts;
 mod figures;
 mod linux;
 

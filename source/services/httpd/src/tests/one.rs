@@ -1,0 +1,61 @@
+//! Answers go out in few pieces, and each piece is one.
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::convert::Infallible;
+use core::future::Future;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use std::vec;
+
+use picoserve::io::{BaseWrite, ErrorType};
+
+use super::wire::Clock;
+use crate::one::{GATHERED, Gather};
+use crate::room::Room;
+
+/// Takes everything, and remembers the pieces.
+struct Pieces<'a>(&'a RefCell<Vec<usize>>);
+
+impl ErrorType for Pieces<'_> {
+    type Error = Infallible;
+}
+
+impl BaseWrite for Pieces<'_> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+        self.0.borrow_mut().push(buf.len());
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// What comes out of something that never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Every write writes something, however much was gathered before it.
+#[test]
+fn whatever_is_written_goes_on_in_its_order() {
+    for first in [1, GATHERED - 1, GATHERED, GATHERED + 1, 3 * GATHERED] {
+        for second in [1, GATHERED - 1, GATHERED, GATHERED + 1] {
+            let pieces = RefCell::new(Vec::new());
+            let room = Room::new(1);
+            let seat = now(room.seat(&Clock::default()));
+            let mut gather = Gather::new(Pieces(&pieces), &seat);
+            for len in [first, second, 1] {
+                now(gather.write_all(&vec![7; len])).unwrap();
+            }
+            now(gather.send()).unwrap();
+            let sent: usize = pieces.borrow().iter().sum();
+            assert_eq!(sent, first + second + 1, "{first} {second}");
+            assert!(pieces.borrow().iter().all(|len| *len > 0), "{pieces:?}");
+        }
+    }
+}
