@@ -13,9 +13,6 @@ use super::{BUFFER, ENTRIES, REPLIES};
 use crate::frame;
 use crate::sum::Frame;
 
-/// Most frames of this machine's to itself that wait to be looked at: about 48 KB. The others are lost like packets.
-const TO_ITSELF: usize = 32;
-
 /// The half by which frames go.
 #[derive(Debug)]
 pub(super) struct Out<M> {
@@ -87,11 +84,8 @@ impl<M: SharedMut> Out<M> {
 
     /// A frame of this machine's to itself comes next: no card brings it back.
     pub(super) fn hand_back(&mut self, len: usize) {
+        // All that a turn sends is looked at in the next, first of what comes.
         self.left = self.left.saturating_sub(1);
-        if self.to_itself.len() >= TO_ITSELF {
-            self.no_room += 1;
-            return;
-        }
         self.to_itself.extend(self.frame.get(len).map(Vec::from));
     }
 }

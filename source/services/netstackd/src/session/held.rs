@@ -12,6 +12,7 @@ use smoltcp::wire::IpEndpoint;
 
 use super::Pending;
 use super::ask::Ask;
+use super::askers::Askers;
 use super::desk::Ports;
 use super::listener::Listener;
 use super::purse::Purse;
@@ -53,6 +54,7 @@ pub(crate) struct Connection {
 pub(crate) struct Datagrams {
     pub(crate) handle: SocketHandle,
     pub(crate) port: u16,
+    pub(crate) askers: Askers,
     /// Bytes that were given to be sent, ever.
     pub(crate) given: u64,
     /// Of those the ones that went, and since when no more have.
@@ -61,8 +63,8 @@ pub(crate) struct Datagrams {
 
 impl Datagrams {
     /// At this port, with nothing to send.
-    pub(crate) const fn new(handle: SocketHandle, port: u16) -> Datagrams {
-        Datagrams { handle, port, given: 0, went: (0, Instant::ZERO) }
+    pub(crate) fn new(handle: SocketHandle, port: u16) -> Datagrams {
+        Datagrams { handle, port, askers: Askers::default(), given: 0, went: (0, Instant::ZERO) }
     }
 
     /// Drops the first datagram when nothing has gone for [`WAITS`]: its neighbour does not answer, and others are

@@ -5,6 +5,7 @@
 //! many requests, or moved so many bytes.
 
 pub(crate) mod ask;
+pub(crate) mod askers;
 mod begin;
 pub mod desk;
 mod held;

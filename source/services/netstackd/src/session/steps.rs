@@ -13,7 +13,7 @@ use zerocopy::IntoBytes;
 
 use super::ask::{Ask, HEAD, Peer};
 use super::desk::Desk;
-use super::held::{Connection, Held, Socket};
+use super::held::{Connection, Datagrams, Held, Socket};
 use super::{Pending, Side, Waiting};
 use crate::address::{NONE, of_wire, to_wire};
 use crate::numbers::Source;
@@ -186,18 +186,26 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         if self.held.was(socket) { wire::CLOSED } else { wire::NO_SOCKET }
     }
 
-    /// The handle and the port of a socket for datagrams.
-    fn datagrams(&mut self, socket: u64) -> Result<(SocketHandle, u16), u8> {
+    /// The handle and the port of a socket for datagrams, and whether this peer has asked it.
+    fn datagrams(
+        &mut self,
+        socket: u64,
+        peer: Option<Peer>,
+    ) -> Result<(SocketHandle, u16, bool), u8> {
+        let now = self.desk.now;
         match self.held.get(socket) {
-            Some(Socket::Datagrams(one)) => Ok((one.handle, one.port)),
+            Some(Socket::Datagrams(one)) => {
+                let asked = peer.is_some_and(|peer| one.askers.has(peer, now));
+                Ok((one.handle, one.port, asked))
+            }
             _ => Err(self.none(socket)),
         }
     }
 
-    /// That a socket for datagrams was given so many bytes more to send.
-    fn given(&mut self, socket: u64, len: usize) {
+    /// That something was done with a socket for datagrams.
+    fn did(&mut self, socket: u64, what: impl FnOnce(&mut Datagrams)) {
         if let Some(Socket::Datagrams(one)) = self.held.get(socket) {
-            one.given = one.given.saturating_add(len as u64);
+            what(one);
         }
     }
 
@@ -208,9 +216,11 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         to: Peer,
         len: usize,
     ) -> Result<Option<usize>, u8> {
-        let (handle, _) = self.datagrams(socket)?;
+        let (handle, _, asked) = self.datagrams(socket, Some(to))?;
         let kind = (NetProtocol::Udp, Access::SendTo);
-        self.desk.out(self.service, kind, to.ip, to.port)?;
+        if !asked {
+            self.desk.out(self.service, kind, to.ip, to.port)?;
+        }
         let address = of_wire(to.ip);
         let local = self.desk.stack.source(address).map_err(|_| wire::UNREACHABLE)?;
         if len > most(address, UDP_HEADER) {
@@ -228,7 +238,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let meta = udp::UdpMetadata { local_address: Some(local), ..to.into() };
         match socket.send_slice(&data, meta) {
             Ok(()) => {
-                self.given(number, len);
+                self.did(number, |one| one.given = one.given.saturating_add(len as u64));
                 Ok(Some(len))
             }
             Err(udp::SendError::BufferFull) => Ok(None),
@@ -242,11 +252,11 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         socket: u64,
         room: usize,
     ) -> Result<Option<usize>, u8> {
-        let (handle, port) = self.datagrams(socket)?;
-        let (service, rules) = (self.service, self.desk.rules);
+        let (handle, port, _) = self.datagrams(socket, None)?;
+        let (service, rules, now) = (self.service, self.desk.rules, self.desk.now);
         let Job { side, desk, .. } = self;
-        let socket = desk.stack.sockets.get_mut::<udp::Socket<'_>>(handle);
-        while let Ok((data, meta)) = socket.recv() {
+        let heard = desk.stack.sockets.get_mut::<udp::Socket<'_>>(handle);
+        while let Ok((data, meta)) = heard.recv() {
             let IpEndpoint { addr, port: from } = meta.endpoint;
             let address = to_wire(addr);
             if !rules.hears(service, address, from, port) {
@@ -259,7 +269,11 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             let head = Target { address, port: from, n: 0, len };
             let written = side.write(request, 0, head.as_bytes());
             written.and_then(|()| side.write(request, HEAD, data)).map_err(|_| wire::MALFORMED)?;
-            return Ok(Some(HEAD + data.len()));
+            let len = HEAD + data.len();
+            if rules.takes(service, NetProtocol::Udp, address, port) {
+                self.did(socket, |one| one.askers.asked(Peer { ip: address, port: from }, now));
+            }
+            return Ok(Some(len));
         }
         Ok(None)
     }
