@@ -272,6 +272,9 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
     /// Sends what there is. True when there may be more than may go in this turn.
     fn egress(&mut self, now: Instant) -> bool {
         let Some(stack) = &mut self.stack else { return false };
+        if self.card.may_send() {
+            stack.ask_neighbours(now, &mut self.card);
+        }
         for _ in 0..TURN {
             if !stack.egress(now, &mut self.card) {
                 return false;

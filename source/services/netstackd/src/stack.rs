@@ -6,6 +6,7 @@ mod known;
 mod lease;
 mod nowhere;
 mod router;
+mod seek;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -26,6 +27,7 @@ use crate::address::{of_wire, to_wire};
 use crate::numbers::Seeds;
 pub(crate) use heard::Way;
 use router::Told;
+pub(crate) use seek::WAITED;
 
 /// Most servers of names that are asked.
 const SERVERS: usize = 4;
@@ -65,6 +67,7 @@ pub struct Stack {
     router_until: Option<Instant>,
     fixed: bool,
     seeds: Seeds,
+    seek: seek::Seek,
 }
 
 impl core::fmt::Debug for Stack {
@@ -99,6 +102,7 @@ impl Stack {
             router_until: Some(now + NO_ROUTER),
             fixed: false,
             seeds,
+            seek: seek::Seek::default(),
         };
         match &says.address {
             Address::Dhcp => stack.lease = Some(lease::Lease::new(&mut stack.sockets)),
@@ -159,7 +163,8 @@ impl Stack {
         // smoltcp 0.14 forgets when sockets are due where SLAAC has nothing to do (`Interface::poll_at`: of `None` and
         // a time the less is `None`).
         let polled = iface.poll_at(now, sockets).or_else(|| timers.poll_at(now, sockets));
-        polled.into_iter().chain(*router_until).min()
+        let due = polled.into_iter().chain(*router_until).min();
+        due.into_iter().chain(self.seeks_at()).min()
     }
 
     /// Addresses of this machine, how many bits of them the network has, and how they were come by.

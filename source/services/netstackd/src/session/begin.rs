@@ -8,7 +8,7 @@ use nexus_sysdesc::{Ip, NetProtocol};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{IpEndpoint, IpListenEndpoint};
+use smoltcp::wire::{IpAddress, IpEndpoint, IpListenEndpoint};
 use zerocopy::IntoBytes;
 
 use super::ask::{Ask, HEAD, Peer};
@@ -18,6 +18,7 @@ use super::steps::{Job, Step, most};
 use super::{Pending, Waiting};
 use crate::address::{NONE, of_wire};
 use crate::numbers::Source;
+use crate::stack::WAITED;
 
 /// For so long a peer may take to accept a connection.
 const CONNECTS: Duration = Duration::from_secs(10);
@@ -99,10 +100,11 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         handle: SocketHandle,
         until: Instant,
     ) -> Result<Step, u8> {
-        let state = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle).state();
+        let socket = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle);
+        let (state, peer) = (socket.state(), socket.remote_endpoint().map(|peer| peer.addr));
         let failed = match state {
             tcp::State::SynSent | tcp::State::SynReceived if self.desk.now < until => {
-                self.desk.wake(until);
+                self.seek(until, CONNECTS, peer);
                 return Ok(Step::Wait(Pending::Connecting { handle, until }));
             }
             tcp::State::SynSent | tcp::State::SynReceived => wire::TIMED_OUT,
@@ -111,6 +113,15 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         };
         self.held.store.leave(handle, true, self.desk.stack, self.desk.now);
         Err(failed)
+    }
+
+    /// Goes on waiting for a peer until then, for which it has so long; one that waits for long asks where it is.
+    fn seek(&mut self, until: Instant, all: Duration, peer: Option<IpAddress>) {
+        let (now, asks) = (self.desk.now, until - all + WAITED);
+        self.desk.wake(if now < asks { asks } else { until });
+        if let Some(peer) = peer.filter(|_| now >= asks) {
+            self.desk.stack.seek(peer, now);
+        }
     }
 
     fn listen(
@@ -198,7 +209,8 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let stack = &mut *self.desk.stack;
         let came = stack.echoes.get(ident).and_then(|ping| ping.came());
         if came.is_none() && self.desk.now < until {
-            self.desk.wake(until);
+            let peer = stack.echoes.get(ident).map(|ping| ping.to());
+            self.seek(until, ECHOES, peer);
             return Ok(Step::Wait(Pending::Pinging { ident, until }));
         }
         stack.echoes.forget(&mut stack.sockets, ident);

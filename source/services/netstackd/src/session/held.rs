@@ -8,7 +8,7 @@ use nexus_sysdesc::{NetProtocol, Sockets};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::{Socket as Any, tcp, udp};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::IpEndpoint;
+use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::Pending;
 use super::ask::Ask;
@@ -55,6 +55,8 @@ pub(crate) struct Datagrams {
     pub(crate) handle: SocketHandle,
     pub(crate) port: u16,
     pub(crate) askers: Askers,
+    /// To whom the last one goes.
+    pub(crate) to: Option<IpAddress>,
     /// Bytes that were given to be sent, ever.
     pub(crate) given: u64,
     /// Of those the ones that went, and since when no more have.
@@ -64,7 +66,8 @@ pub(crate) struct Datagrams {
 impl Datagrams {
     /// At this port, with nothing to send.
     pub(crate) fn new(handle: SocketHandle, port: u16) -> Datagrams {
-        Datagrams { handle, port, askers: Askers::default(), given: 0, went: (0, Instant::ZERO) }
+        let (askers, went) = (Askers::default(), (0, Instant::ZERO));
+        Datagrams { handle, port, askers, to: None, given: 0, went }
     }
 
     /// Drops the first datagram when nothing has gone for [`WAITS`]: its neighbour does not answer, and others are
@@ -76,6 +79,9 @@ impl Datagrams {
         let holds = left > 0 || !socket.can_send();
         let went = self.given.saturating_sub(left as u64);
         let (before, since) = self.went;
+        if let Some(to) = self.to.filter(|_| holds) {
+            stack.seek(to, now);
+        }
         if !holds || went != before {
             self.went = (went, now);
         } else if now >= since + WAITS {

@@ -13,7 +13,7 @@ use super::steps::{Job, Step};
 use super::{Pending, Waiting};
 use crate::address::to_wire;
 use crate::numbers::Source;
-use crate::stack::Query;
+use crate::stack::{Query, WAITED};
 
 /// Names that a client asks for at one time.
 const ASKS: usize = 4;
@@ -50,7 +50,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let kind = if six { DnsQueryType::Aaaa } else { DnsQueryType::A };
         let asked = self.desk.now;
         let query = self.desk.stack.ask(name, kind, number, asked).map_err(|_| wire::MALFORMED)?;
-        self.desk.wake(asked + PATIENCE);
+        self.desk.wake(asked + WAITED);
         Ok(Pending::Resolving { query, room, asked })
     }
 
@@ -68,7 +68,10 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let now = self.desk.now;
         let Some(answer) = self.desk.stack.answer(query) else {
             if now < asked + PATIENCE {
-                self.desk.wake(asked + PATIENCE);
+                self.desk.wake(if now < asked + WAITED { asked + WAITED } else { asked + PATIENCE });
+                if now >= asked + WAITED {
+                    self.desk.stack.seek_servers(now);
+                }
                 return Ok(Step::Wait(Pending::Resolving { query, room, asked }));
             }
             self.desk.stack.forget(query);

@@ -238,7 +238,10 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let meta = udp::UdpMetadata { local_address: Some(local), ..to.into() };
         match socket.send_slice(&data, meta) {
             Ok(()) => {
-                self.did(number, |one| one.given = one.given.saturating_add(len as u64));
+                self.did(number, |one| {
+                    one.given = one.given.saturating_add(len as u64);
+                    one.to = Some(address);
+                });
                 Ok(Some(len))
             }
             Err(udp::SendError::BufferFull) => Ok(None),

@@ -28,6 +28,12 @@ pub struct Ping {
 }
 
 impl Ping {
+    /// Who is asked.
+    #[must_use]
+    pub const fn to(&self) -> IpAddress {
+        self.to
+    }
+
     /// Microseconds that it took, and bytes that came back the same; `None` when it has not come.
     #[must_use]
     pub fn came(&self) -> Option<(u64, usize)> {

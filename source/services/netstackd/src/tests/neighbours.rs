@@ -3,6 +3,7 @@
 use smoltcp::wire::{Icmpv4Packet, Icmpv4Repr, Ipv4Address, Ipv4Packet};
 
 use super::*;
+use crate::exercise::mend;
 use crate::numbers::Seeds;
 
 /// An address that nobody has.
@@ -30,6 +31,76 @@ fn a_neighbour_that_does_not_answer_keeps_no_other_datagram() {
             came.is_some() || world.now > asked + Duration::from_secs(5)
         });
         assert_eq!(came.as_deref(), Some(&b"goes"[..]), "behind {first:?}");
+    }
+}
+
+/// Somebody at whom a client of ours sends datagrams that nobody takes, as fast as they go.
+fn hog(world: &mut World, a: &mut super::Client, socket: u64) {
+    let data = [Target { len: 4, ..to(NOBODY, 9000) }.as_bytes(), b"lost"].concat();
+    for _ in 0..16 {
+        a.ask(wire::SEND_TO, socket, &data);
+    }
+    world.run(5);
+}
+
+// attack 93 U: have a neighbour asked for that does not answer, without end; others are found all the same, for connections, echoes, datagrams and names; broken: net-seek
+#[test]
+fn whoever_looks_for_one_that_is_not_there_keeps_no_other() {
+    let dns = vec![mapped(PEER)];
+    let address = Address::Static { address: OWN, bits: 24, gateway: None, dns };
+    let network = NetworkSays { address, leads_back: Vec::new() };
+    let world = || {
+        let mut world =
+            World::of(Description { network: Some(network.clone()), ..description() });
+        world.until(|world| world.has_address());
+        let (mut a, c) = (world.client(A), world.client(C));
+        let socket = world.opens(&mut a, wire::BIND, at(0)).socket;
+        hog(&mut world, &mut a, socket);
+        world.run(300);
+        (world, c)
+    };
+    let (mut one, mut c) = world();
+    one.peer.listen(7);
+    let began = one.now;
+    one.connection(&mut c, 7);
+    assert!(one.now - began < Duration::from_secs(3), "a connection after {}", one.now - began);
+    let (mut one, mut c) = world();
+    assert_eq!(one.ask(&mut c, wire::PING, 0, to(PEER, 0).as_bytes()).0, DONE);
+    let (mut one, mut c) = world();
+    let head = Target { len: 6, n: 4, ..Target::default() };
+    let name = [head.as_bytes(), b"a.test"].concat();
+    assert_eq!(one.ask(&mut c, wire::RESOLVE, 0, &name).0, DONE);
+    let (mut one, mut c) = world();
+    let peer = one.peer.datagrams(9000);
+    let socket = one.opens(&mut c, wire::BIND, at(0)).socket;
+    let data = [Target { len: 1, ..to(PEER, 9000) }.as_bytes(), b"x"].concat();
+    assert_eq!(one.ask(&mut c, wire::SEND_TO, socket, &data).0, DONE);
+    one.run(900);
+    assert!(one.peer.udp(peer).can_recv());
+}
+
+// attack 69 U: ask for echoes as neighbours that do not answer, without end; the way out stays known; broken: net-seek-router
+#[test]
+fn a_router_is_not_forgotten() {
+    let mut world = World::up();
+    let mut c = world.client(C);
+    let socket = world.opens(&mut c, wire::BIND, at(0)).socket;
+    let data = [Target { len: 1, ..to([192, 0, 2, 1], 9000) }.as_bytes(), b"x"].concat();
+    assert_eq!(world.ask(&mut c, wire::SEND_TO, socket, &data).0, DONE);
+    for second in 0..130_u8 {
+        let mut ping = hostile::echo_request(Ipv4Address::from_octets(OWN), 1);
+        Ipv4Packet::new_unchecked(&mut ping[14..]).set_src_addr(Ipv4Address::new(10, 0, 2, 100 + second % 100));
+        mend(&mut ping);
+        for _ in 0..20 {
+            world.coming.push_back(ping.clone());
+            world.run(50);
+        }
+        world.seen = Some(Vec::new());
+        assert_eq!(world.ask(&mut c, wire::SEND_TO, socket, &data).0, DONE);
+        world.run(2);
+        let seen = world.seen.take().unwrap();
+        let is_it = |frame: &Vec<u8>| frame.get(30..34) == Some(&[192, 0, 2, 1]);
+        assert!(seen.iter().any(is_it), "after {second} s");
     }
 }
 
