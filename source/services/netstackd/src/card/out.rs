@@ -35,7 +35,18 @@ impl<M: SharedMut> Out<M> {
         let places = u16::try_from((ring.data_len() as usize / BUFFER).min(ENTRIES)).unwrap_or(0);
         let (frame, to_itself) = (Frame::new(MAX_FRAME), VecDeque::new());
         let (replies, answers) = (0, 0);
-        Out { ring, frame, to_itself, places, left: 0, replies, answers, went: 0, bytes: 0, no_room: 0 }
+        Out {
+            ring,
+            frame,
+            to_itself,
+            places,
+            left: 0,
+            replies,
+            answers,
+            went: 0,
+            bytes: 0,
+            no_room: 0,
+        }
     }
 
     /// Takes what has gone.

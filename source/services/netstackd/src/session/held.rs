@@ -193,12 +193,7 @@ impl Store {
     }
 
     /// Takes out what is over. When it is time to look again.
-    fn settle(
-        &mut self,
-        stack: &mut Stack,
-        ports: &mut Ports,
-        now: Instant,
-    ) -> Option<Instant> {
+    fn settle(&mut self, stack: &mut Stack, ports: &mut Ports, now: Instant) -> Option<Instant> {
         let mut due = None;
         for mut one in core::mem::take(&mut self.leaving) {
             if one.until <= now && !one.reset {

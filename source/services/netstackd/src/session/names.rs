@@ -68,7 +68,11 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let now = self.desk.now;
         let Some(answer) = self.desk.stack.answer(query) else {
             if now < asked + PATIENCE {
-                self.desk.wake(if now < asked + WAITED { asked + WAITED } else { asked + PATIENCE });
+                self.desk.wake(if now < asked + WAITED {
+                    asked + WAITED
+                } else {
+                    asked + PATIENCE
+                });
                 if now >= asked + WAITED {
                     self.desk.stack.seek_servers(now);
                 }

@@ -68,11 +68,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     }
 
     /// A connection stands; the client is told of it.
-    pub(super) fn stood(
-        &mut self,
-        request: &Request,
-        handle: SocketHandle,
-    ) -> Result<usize, u8> {
+    pub(super) fn stood(&mut self, request: &Request, handle: SocketHandle) -> Result<usize, u8> {
         self.desk.stood += 1;
         let socket = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle);
         let none = IpEndpoint::new(of_wire(NONE), 0);

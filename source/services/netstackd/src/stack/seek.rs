@@ -86,15 +86,20 @@ impl Stack {
         let (own, routes) = (self.iface.ip_addrs(), self.iface.routes());
         // There is as much room as where they are from.
         asks.update_ip_addrs(|all| all.extend(own.iter().copied()));
-        if let Some(IpAddress::Ipv4(via)) = routes.get_default_ipv4_route().map(|one| one.via_router) {
+        if let Some(IpAddress::Ipv4(via)) =
+            routes.get_default_ipv4_route().map(|one| one.via_router)
+        {
             let _ = asks.routes_mut().add_default_ipv4_route(via);
         }
-        if let Some(IpAddress::Ipv6(via)) = routes.get_default_ipv6_route().map(|one| one.via_router) {
+        if let Some(IpAddress::Ipv6(via)) =
+            routes.get_default_ipv6_route().map(|one| one.via_router)
+        {
             let _ = asks.routes_mut().add_default_ipv6_route(via);
         }
         let room = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY], vec![0; 1]);
         let mut socket = udp::Socket::new(room(), room());
-        let sends = socket.bind(1).is_ok() && socket.send_slice(&[], IpEndpoint::new(to, 1)).is_ok();
+        let sends =
+            socket.bind(1).is_ok() && socket.send_slice(&[], IpEndpoint::new(to, 1)).is_ok();
         let mut places = [SocketStorage::EMPTY];
         let mut alone = SocketSet::new(&mut places[..]);
         if sends {

@@ -1,9 +1,7 @@
 //! Frames that nobody on the wire can have sent, or that are for another.
 
 use smoltcp::phy::ChecksumCapabilities;
-use smoltcp::wire::{
-    Icmpv6Repr, IpEndpoint, Ipv4Address, Ipv4Packet, Ipv6Address, TcpControl,
-};
+use smoltcp::wire::{Icmpv6Repr, IpEndpoint, Ipv4Address, Ipv4Packet, Ipv6Address, TcpControl};
 
 use super::hostile::{datagram, echo_request, segment};
 use super::peer::{LOCAL, own};
