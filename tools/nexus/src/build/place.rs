@@ -59,6 +59,19 @@ impl Place {
         desc::load_in(system, &standard, &args.profile)
     }
 
+    /// Packages of the standard system. With them cargo compiles what each other system shares with it, by the features
+    /// that all of these together want: so it is the same, and compiled once.
+    ///
+    /// # Errors
+    /// What that system lacks.
+    pub fn always(&self) -> Result<Vec<String>> {
+        let checked = self.load(&SystemArgs { system: None, profile: "prod".to_owned() })?;
+        let here = self.root.join("Cargo.toml");
+        let mut programs = checked.programs;
+        programs.retain(|program| program.manifest == here);
+        Ok(programs.into_iter().map(|program| program.package).collect())
+    }
+
     /// Where a system is built: called by its name and profile, and by a number made from the place
     /// of the system, because two systems can have one name.
     ///
