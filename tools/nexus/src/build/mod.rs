@@ -50,7 +50,7 @@ pub fn run(args: &BuildArgs) -> Result<Exit> {
 }
 
 /// A system that can be started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Built {
     /// What it was built from.
     pub checked: Checked,
@@ -83,6 +83,16 @@ impl Built {
         Ok(Built { directory: to.to_path_buf(), kernel, kernel_debug, ..self })
     }
 
+    /// The same, whose runs leave what they write in a directory `name` of their own.
+    ///
+    /// # Errors
+    /// When that cannot be made.
+    pub fn apart(&self, name: &str) -> Result<Built> {
+        let directory = self.directory.join(name);
+        fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+        Ok(Built { directory, ..self.clone() })
+    }
+
     /// The same with a kernel that is not told to check itself.
     #[must_use]
     pub fn unwatched(self) -> Built {
@@ -113,6 +123,7 @@ pub fn system(args: &SystemArgs) -> Result<Built> {
 pub fn system_in(place: &Place, args: &SystemArgs, twin: Option<&Twin>) -> Result<Built> {
     let checked = place.load(args)?;
     let toolchain = Toolchain::find()?;
+    let _alone = place.alone()?;
     let directory = place.folder(&checked)?;
     fs::create_dir_all(directory.join("debug"))?;
     let same = twin.and_then(|twin| twin.same(place, &checked));

@@ -5,6 +5,7 @@ use crate::desc::{self, Checked};
 use crate::{image, paths};
 use anyhow::{Context, Result};
 use std::env;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,6 +42,18 @@ impl Place {
     pub fn let_warn(&self, cargo: &mut Command) {
         cargo.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTFLAGS");
         cargo.env("RUSTC_WORKSPACE_WRAPPER", self.root.join(Place::WARNS));
+    }
+
+    /// Waits until nobody else builds a system here, and keeps others waiting until what this gives is dropped: what cargo
+    /// has built is taken from where it builds the next.
+    ///
+    /// # Errors
+    /// When there is no place for the lock.
+    pub(super) fn alone(&self) -> Result<File> {
+        fs::create_dir_all(&self.target).with_context(|| self.target.display().to_string())?;
+        let lock = File::create(self.target.join("nexus.lock")).context("making a lock")?;
+        lock.lock().context("waiting for another build")?;
+        Ok(lock)
     }
 
     /// The standard system.
