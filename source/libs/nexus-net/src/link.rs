@@ -71,7 +71,7 @@ impl<M: SharedMut> Link<M> for RingLink {
     /// One call, in which this process waits: a signal to a netstackd that is more important lets this process go on
     /// once more only to have it wait.
     fn tell_and_wait(&mut self, calm: bool, deadline: Deadline) -> Result<(), KernelError> {
-        if let Some(waited) = waited(self.client.call(&Wait { calm }, deadline)) {
+        if let Some(waited) = waited(self.client.call(&Wait::new(calm), deadline)) {
             return waited;
         }
         Link::<M>::tell(self)?;

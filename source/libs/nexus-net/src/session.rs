@@ -443,7 +443,9 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         let slot = token.and_then(|token| self.slots.of(token));
         if let Some(slot) = slot.filter(|slot| slot.answer.is_none()) {
             (slot.unwanted, slot.then_close) = (true, true);
-            token.into_iter().for_each(|token| drop(self.slots.calm.remove(token.id)));
+            if let Some(token) = token {
+                self.slots.calm.remove(token.id);
+            }
             return;
         }
         if let Some(token) = token {

@@ -269,6 +269,8 @@ payloads! {
     pub struct Wait {
         /// The caller is not told of what is done of [`ring::CALM`], as far as that is done whole.
         pub calm: bool,
+        /// Padding.
+        pub zero: Zero<7>,
     }
 
     /// Asks what was done.
@@ -353,5 +355,13 @@ payloads! {
         pub address: [u8; 16],
         /// What it does: "dns", or "dhcp".
         pub does: Name<8>,
+    }
+}
+
+impl Wait {
+    /// A wait that is calm, or is not.
+    #[must_use]
+    pub const fn new(calm: bool) -> Wait {
+        Wait { calm, zero: Zero::ZERO }
     }
 }

@@ -63,7 +63,7 @@ impl Call {
                 Ok(())
             }
             // A call that its client has given up takes no answer: then it waits in another way.
-            Some((reply, _)) => reply.send(&Wait { calm: true }.answer(Ok(()))).or_else(|_| tell.tell()),
+            Some((reply, _)) => reply.send(&Wait::new(true).answer(Ok(()))).or_else(|_| tell.tell()),
             None => tell.tell(),
         });
     }
@@ -77,5 +77,5 @@ impl Call {
 
 fn answer(reply: ReplyTo) {
     // Nobody waits for it when that fails.
-    let _ = reply.send(&Wait { calm: true }.answer(Ok(())));
+    let _ = reply.send(&Wait::new(true).answer(Ok(())));
 }

@@ -197,7 +197,7 @@ impl<M: SharedMut> Session<M> {
                 // Nobody waits for it when the attachment is over.
                 Ok(Some(request)) => {
                     self.call.is_loud();
-                    drop(self.side.complete(request, wire::UNREACHABLE, 0));
+                    let _ = self.side.complete(request, wire::UNREACHABLE, 0);
                 }
                 Ok(None) => return Taken::default(),
                 Err(why) => {
@@ -246,7 +246,7 @@ impl<M: SharedMut> Session<M> {
                 // Nobody waits for it when the attachment is over.
                 None => {
                     self.call.is_loud();
-                    drop(self.side.complete(request, wire::MALFORMED, 0));
+                    let _ = self.side.complete(request, wire::MALFORMED, 0);
                 }
             }
         }

@@ -16,13 +16,13 @@ fn bell(service: u32) -> bool {
 }
 
 fn answer() -> Message {
-    Wait { calm: true }.answer(Ok(()))
+    Wait::new(true).answer(Ok(()))
 }
 
 /// A call of a service, and one turn of the server.
 fn call(world: &mut World, service: u32, reply: Handle, calm: bool) -> nexus_rt::Answer {
     let (sender, now) = (Sender { service_id: service, incarnation: 1 }, world.now);
-    let (ask, reply) = (Wait { calm }, ReplyTo::by(reply));
+    let (ask, reply) = (Wait::new(calm), ReplyTo::by(reply));
     world.server.wait(sender, ask, reply, |server| drop(server.turn(now)))
 }
 
