@@ -51,7 +51,7 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     if let Some(disk) = &disk {
         eprintln!("nexus: {}", disk.shown());
     }
-    let built = build::system_in(&place, &args.system)?;
+    let built = build::system_in(&place, &args.system, None)?;
     let initrd = built.directory.join("run.img");
     // A person reads this run, and no host: init prints no record between the lines.
     let nonce = fresh_nonce()? & !HOST_READS;

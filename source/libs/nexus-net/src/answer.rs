@@ -8,7 +8,7 @@ use nexus_proto::{Payload, read_payload};
 use nexus_ring::{Completion, Consumer, DONE};
 
 use crate::Error;
-use crate::request::{ADDRESS, MOST_ADDRESSES, Socket, TARGET, address};
+use crate::request::{ADDRESS, MOST_ADDRESSES, OPENED, Socket, TARGET, address};
 
 /// A socket that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ impl Addresses {
 pub enum Outcome {
     /// A socket was opened: by connecting, listening, accepting, binding.
     Opened(Opened),
+    /// A connection was accepted of which bytes have come already: take again, [`Outcome::Received`].
+    Accepted(Opened),
     /// Sent, finished or closed: netstackd has all of it.
     Done,
     /// Bytes of a connection.
@@ -73,6 +75,8 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
     Opened(Opened),
+    /// With bytes up to this one of its data.
+    Accepted(Opened, u32),
     Done,
     /// From this byte of its data on, up to that.
     Bytes(u32, u32),
@@ -103,7 +107,9 @@ pub(crate) fn answer<M: SharedMut>(
     let len = done.len.min(given);
     Ok(Ok(match op {
         wire::CONNECT | wire::LISTEN | wire::ACCEPT | wire::BIND => {
-            Kept::Opened(opened(&read(side, offset, len)?, attachment))
+            let opened = opened(&read(side, offset, len)?, attachment);
+            let with_bytes = op == wire::ACCEPT && len > OPENED as u32;
+            if with_bytes { Kept::Accepted(opened, len) } else { Kept::Opened(opened) }
         }
         wire::SEND if len == 0 => return Err(Garbled),
         wire::SEND => Kept::Sent(len.min(given.saturating_sub(TARGET as u32))),

@@ -40,8 +40,8 @@ pub(crate) struct Output {
     token: Option<Token>,
     /// It is to be finished: nothing more is written.
     finishes: bool,
-    /// The request to finish was made.
-    finishing: bool,
+    /// The request to finish.
+    finish: Option<Token>,
     /// Nothing more goes: it was finished, or why.
     ended: Option<Result<(), Error>>,
 }
@@ -147,27 +147,39 @@ impl Output {
         }
     }
 
+    /// Asks to finish, behind what is being sent. None: there is no room to ask.
+    pub(crate) fn end<L: Link<M>, M: SharedMut>(
+        &mut self,
+        net: &Net<L, M>,
+        of: Socket,
+    ) -> Result<Option<()>, Error> {
+        self.finishes = true;
+        if self.finish.is_some() || self.ended.is_some() {
+            return self.ended.unwrap_or(Ok(())).map(Some);
+        }
+        match net.with(|session| session.finish(of)) {
+            Ok(token) => self.finish = Some(token),
+            Err(Error::NoRoom) => return Ok(None),
+            Err(why) => return self.noted(Err(why)),
+        }
+        Ok(Some(()))
+    }
+
     /// As [`Connection::try_finish`].
     pub(crate) fn finish<L: Link<M>, M: SharedMut>(
         &mut self,
         net: &Net<L, M>,
         of: Socket,
     ) -> Result<Option<()>, Error> {
-        self.finishes = true;
-        if !self.settled(net)? {
+        if self.end(net, of)?.is_none() || !self.settled(net)? {
             return Ok(None);
         }
-        if self.ended.is_some() || self.finishing {
-            // The request to finish was the last that was settled.
-            self.ended = Some(Ok(()));
-            return Ok(Some(()));
-        }
-        match net.submit(&Ask::Finish { of }) {
-            Ok(token) => (self.token, self.finishing) = (Some(token), true),
-            Err(Error::NoRoom) => {}
-            Err(why) => return self.noted(Err(why)),
-        }
-        Ok(None)
+        let Some(token) = self.finish else { return Ok(Some(())) };
+        let Some(outcome) = net.take(token, &mut []) else { return Ok(None) };
+        self.finish = None;
+        self.noted(outcome)?;
+        self.ended = Some(Ok(()));
+        Ok(Some(()))
     }
 }
 
@@ -175,6 +187,12 @@ impl<'n, L: Link<M>, M: SharedMut> Connection<'n, L, M> {
     pub(crate) fn new(net: &'n Net<L, M>, opened: Opened) -> Self {
         let (input, output) = (Input::default(), Output::default());
         Connection { net, opened, input, output, over: false }
+    }
+
+    /// With bytes that have come already.
+    pub(crate) const fn with(mut self, bytes: Option<Token>) -> Self {
+        self.input.token = bytes;
+        self
     }
 
     /// The address and port here.
@@ -288,9 +306,10 @@ impl<'n, L: Link<M>, M: SharedMut> Connection<'n, L, M> {
             return;
         }
         let (input, output) = (self.input.token.take(), self.output.token.take());
+        let others = input.into_iter().chain(self.output.finish.take());
         let of = self.opened.socket;
         self.net.with(|session| {
-            input.into_iter().for_each(|token| session.abandon(token));
+            others.for_each(|token| session.abandon(token));
             if reset {
                 output.into_iter().for_each(|token| session.abandon(token));
                 session.close(of, true);

@@ -216,7 +216,7 @@ impl Asked {
         let (bytes, most) = ([arg; 700], 8 * usize::from(arg) + 1);
         let bytes = bytes.get(..most.min(700)).unwrap_or_default();
         let ask = match (what, of) {
-            (0, Some(of)) => Ask::Accept { of },
+            (0, Some(of)) => Ask::Accept { of, most },
             (1, Some(of)) => Ask::Send { of, bytes },
             (2, Some(of)) => Ask::Receive { of, most },
             (3, Some(of)) => Ask::Finish { of },
@@ -255,6 +255,10 @@ impl Asked {
                     *opened = true;
                     sockets.push(one.socket);
                     false
+                }
+                Some(Ok(Outcome::Accepted(one))) => {
+                    sockets.push(one.socket);
+                    true
                 }
                 Some(outcome) => {
                     assert_ne!(outcome, Err(Error::NoRequest), "it has ended twice");

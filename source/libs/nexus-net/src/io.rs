@@ -152,6 +152,27 @@ pub struct Writer<'c, L: Link<M>, M: SharedMut> {
     output: &'c mut Output,
 }
 
+impl<L: Link<M>, M: SharedMut> Writer<'_, L, M> {
+    /// Sends no more, behind what was written. That is asked for, and not waited for: who reads learns what became of
+    /// the connection, and [`finished`](Self::finished) waits.
+    ///
+    /// # Errors
+    /// As [`Connection::try_finish`].
+    pub async fn finish(&mut self) -> Result<(), Error> {
+        let Writer { net, socket, output } = self;
+        net.ready(|| output.end(net, *socket)).await
+    }
+
+    /// As [`Connection::finish`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn finished(&mut self) -> Result<(), Error> {
+        let Writer { net, socket, output } = self;
+        net.ready(|| output.finish(net, *socket)).await
+    }
+}
+
 impl embedded_io_async::Error for Error {
     fn kind(&self) -> ErrorKind {
         match self {

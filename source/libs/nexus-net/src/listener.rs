@@ -6,10 +6,13 @@ use core::net::SocketAddr;
 use nexus_mmio::SharedMut;
 use nexus_rt::Deadline;
 
+use crate::request::OPENED;
 use crate::{Ask, Connection, Error, Link, Net, Opened, Outcome, Token};
 
 /// Connections that are asked for at one time: so many come in one turn.
 const AHEAD: usize = 4;
+/// Bytes of a connection that come with it, if they are there: a request, mostly.
+const FIRST: usize = 1024 - OPENED;
 
 /// A listening socket. Connections that it has accepted and nobody has taken are reset when it is dropped. When
 /// netstackd ends, nobody listens any more: [`Error::Gone`], listen anew.
@@ -43,9 +46,13 @@ impl<'n, L: Link<M>, M: SharedMut> Listener<'n, L, M> {
             let Some(token) = place.get() else { continue };
             let Some(outcome) = self.net.take(token, &mut []) else { continue };
             place.set(None);
-            let Outcome::Opened(opened) = outcome? else { return Err(Error::Garbled) };
+            let (opened, bytes) = match outcome? {
+                Outcome::Opened(opened) => (opened, None),
+                Outcome::Accepted(opened) => (opened, Some(token)),
+                _ => return Err(Error::Garbled),
+            };
             // Whatever comes of the next one, this one is let go when nobody has it.
-            let connection = Connection::new(self.net, opened);
+            let connection = Connection::new(self.net, opened).with(bytes);
             self.ask()?;
             return Ok(Some(connection));
         }
@@ -56,7 +63,7 @@ impl<'n, L: Link<M>, M: SharedMut> Listener<'n, L, M> {
     /// Asks for as many connections as are asked for at one time, as far as there is room.
     fn ask(&self) -> Result<(), Error> {
         for place in self.tokens.iter().take(self.ahead).filter(|place| place.get().is_none()) {
-            match self.net.submit(&Ask::Accept { of: self.opened.socket }) {
+            match self.net.submit(&Ask::Accept { of: self.opened.socket, most: FIRST }) {
                 Ok(token) => place.set(Some(token)),
                 Err(Error::NoRoom) => break,
                 Err(why) => return Err(why),

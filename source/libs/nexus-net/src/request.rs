@@ -54,6 +54,8 @@ pub enum Ask<'a> {
     Accept {
         /// The listening socket.
         of: Socket,
+        /// So many of its first bytes come with it, at most, if they are there.
+        most: usize,
     },
     /// Sends bytes, all of them: it is done when netstackd has taken the last. One at a time for each connection.
     /// Lost: the peer may have had any first part of them, and what was done before may not have reached it.
@@ -165,6 +167,8 @@ pub const MOST_ADDRESSES: usize = 8;
 pub(crate) const ADDRESS: usize = 16;
 /// Bytes of what stands before others.
 pub(crate) const TARGET: usize = size_of::<Target>();
+/// Bytes of what is answered when a socket was opened.
+pub(crate) const OPENED: usize = size_of::<wire::Opened>();
 /// Bytes of the longest name.
 const LONGEST_NAME: usize = 255;
 /// Nobody.
@@ -191,7 +195,7 @@ impl Ask<'_> {
     /// The socket that it is of; none where it opens one, or needs none.
     pub(crate) const fn socket(&self) -> Option<Socket> {
         match *self {
-            Ask::Accept { of }
+            Ask::Accept { of, .. }
             | Ask::Send { of, .. }
             | Ask::Receive { of, .. }
             | Ask::Finish { of }
@@ -241,9 +245,8 @@ impl Ask<'_> {
     pub(crate) fn needs(&self) -> usize {
         let head = if self.head().is_some() { TARGET } else { 0 };
         let answer = match *self {
-            Ask::Connect { .. } | Ask::Listen { .. } | Ask::Accept { .. } | Ask::Bind { .. } => {
-                size_of::<wire::Opened>()
-            }
+            Ask::Connect { .. } | Ask::Listen { .. } | Ask::Bind { .. } => OPENED,
+            Ask::Accept { most, .. } => most.saturating_add(OPENED),
             Ask::Receive { most, .. } => most.max(1),
             Ask::ReceiveFrom { most, .. } => most.saturating_add(TARGET),
             Ask::Resolve { .. } => MOST_ADDRESSES * ADDRESS,

@@ -11,7 +11,7 @@ use nexus_rt::{CallError, Deadline};
 use zerocopy::IntoBytes;
 
 use crate::answer::{self, Garbled, Kept};
-use crate::request::{Ask, Class, TARGET};
+use crate::request::{Ask, Class, OPENED, TARGET};
 use crate::room::Room;
 use crate::slots::{Slot, Slots};
 use crate::wake::Wakers;
@@ -187,7 +187,16 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             self.lacked = true;
             return Err(Error::NoRoom);
         };
-        Ok((self.submit(&Ask::Send { of, bytes }, Deadline::at(0))?, some))
+        let token = self.submit(&Ask::Send { of, bytes }, Deadline::at(0))?;
+        self.slots.calm.insert(token.id);
+        Ok((token, some))
+    }
+
+    /// Sends no more by a connection, behind what is being sent.
+    pub(crate) fn finish(&mut self, of: Socket) -> Result<Token, Error> {
+        let token = self.submit(&Ask::Finish { of }, Deadline::at(0));
+        // Until somebody looks for it.
+        token.inspect(|token| self.slots.calm.insert(token.id))
     }
 
     fn attach(&mut self, deadline: Deadline) -> Result<(), Error> {
@@ -282,7 +291,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     }
 
     fn unwanted(&mut self, answer: Result<Kept, Error>) {
-        if let Ok(Kept::Opened(opened)) = answer {
+        if let Ok(Kept::Opened(opened) | Kept::Accepted(opened, _)) = answer {
             self.close(opened.socket, true);
         }
     }
@@ -309,14 +318,12 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             if count > 0 || mem::take(&mut self.freed) {
                 return Ok(count);
             }
-            // Before this side asks to be told: a netstackd of higher priority does at once what it can, and what it
-            // has done is found here, without being woken for it.
-            self.tell();
             let attached = self.attached;
+            // Whoever tells waits in the same step, and so says first that it waits.
             if attached && !self.may_wait() {
                 continue;
             }
-            let told = self.link.wait(deadline);
+            let told = self.tell_and_wait(deadline);
             // What came at the last moment is for the caller to find.
             if attached && !self.may_wait() {
                 continue;
@@ -338,6 +345,17 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         }
     }
 
+    /// Tells netstackd of what was asked since it was told last, if it wants that, and waits.
+    fn tell_and_wait(&mut self, deadline: Deadline) -> Result<(), KernelError> {
+        // Who wants room, or has a socket to let go, wants whatever gives some.
+        let calm = !self.lacked && self.closing.is_empty() && self.slots.are_calm();
+        let Session { side, link, .. } = self;
+        if side.ring(|| link.tell_and_wait(calm, deadline))? {
+            return Ok(());
+        }
+        link.wait(deadline)
+    }
+
     /// True when netstackd is to tell of the next answer, and there is none now.
     fn may_wait(&mut self) -> bool {
         self.side.may_wait().unwrap_or_else(|why| {
@@ -357,8 +375,12 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     /// The answer to a request; none where there is none yet.
     pub(crate) fn take(&mut self, token: Token, into: &mut [u8]) -> Option<Result<Outcome, Error>> {
         let Some(slot) = self.slots.of(token) else { return Some(Err(Error::NoRequest)) };
-        let answer = slot.answer?;
-        let offset = slot.part.offset;
+        let (answer, offset) = (slot.answer, slot.part.offset);
+        let Some(answer) = answer else {
+            // Somebody waits for it from now on.
+            self.slots.calm.remove(token.id);
+            return None;
+        };
         let kept = match answer {
             Ok(kept) => kept,
             Err(why) => {
@@ -387,6 +409,11 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
                 Outcome::Addresses(answer::addresses(&self.side, offset, count))
             }
             Kept::Opened(opened) => Outcome::Opened(opened),
+            Kept::Accepted(opened, end) => {
+                let slot = self.slots.of(token)?;
+                slot.answer = Some(Ok(Kept::Bytes(OPENED as u32, end)));
+                return Some(Ok(Outcome::Accepted(opened)));
+            }
             Kept::Echo(wire::Echo { micros, len }) => Outcome::Echo { micros, len },
             Kept::Done | Kept::Sent(_) => Outcome::Done,
         };
@@ -416,6 +443,9 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         let slot = token.and_then(|token| self.slots.of(token));
         if let Some(slot) = slot.filter(|slot| slot.answer.is_none()) {
             (slot.unwanted, slot.then_close) = (true, true);
+            if let Some(token) = token {
+                self.slots.calm.remove(token.id);
+            }
             return;
         }
         if let Some(token) = token {
@@ -427,7 +457,10 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     /// Lets a socket go. Nobody waits until that is done.
     pub(crate) fn close(&mut self, of: Socket, reset: bool) {
         match self.submit(&Ask::Close { of, reset }, Deadline::at(0)) {
-            Ok(token) => self.abandon(token),
+            Ok(token) => {
+                self.slots.calm.insert(token.id);
+                self.abandon(token);
+            }
             Err(Error::NoRoom) => self.closing.push((of, reset)),
             // It is gone.
             Err(_) => {}

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use nexus_proto::socket::ring::ENTRIES;
+use nexus_proto::socket::ring::{CALM, ENTRIES};
 
 use crate::answer::Kept;
 use crate::request::{Class, Token};
@@ -72,6 +72,8 @@ pub(crate) struct Slots {
     pub(crate) flying: Set,
     /// Those answered since somebody asked which.
     pub(crate) news: Set,
+    /// Those whose answer nobody waits for.
+    pub(crate) calm: Set,
     /// Of all, those of each class.
     classes: [Set; 3],
 }
@@ -80,7 +82,8 @@ impl Slots {
     pub(crate) fn new() -> Slots {
         let slots = (0..ENTRIES).map(|_| Slot::default()).collect();
         let none = Set::default();
-        Slots { slots, free: Set(u64::MAX), flying: none, news: none, classes: [none; 3] }
+        let free = Set(u64::MAX);
+        Slots { slots, free, flying: none, news: none, calm: none, classes: [none; 3] }
     }
 
     pub(crate) fn get(&mut self, id: u16) -> Option<&mut Slot> {
@@ -131,7 +134,7 @@ impl Slots {
     pub(crate) fn remove(&mut self, id: u16) -> Part {
         let class = self.get(id).map_or(Class::Soon, |slot| slot.class);
         self.class(class).remove(id);
-        for set in [&mut self.flying, &mut self.news] {
+        for set in [&mut self.flying, &mut self.news, &mut self.calm] {
             set.remove(id);
         }
         self.free.insert(id);
@@ -145,6 +148,13 @@ impl Slots {
     pub(crate) fn has(&self, socket: Socket, op: u8) -> bool {
         let is = |slot: &Slot| slot.op == op && slot.socket == Some(socket);
         self.flying.each().any(|id| self.slots.get(usize::from(id)).is_some_and(is))
+    }
+
+    /// Whether nobody waits for any request in flight that netstackd may do without a word.
+    pub(crate) fn are_calm(&self) -> bool {
+        let waits = |slot: &Slot| CALM.contains(&slot.op);
+        let others = Set(self.flying.0 & !self.calm.0);
+        !others.each().any(|id| self.slots.get(usize::from(id)).is_some_and(waits))
     }
 
     /// Whether no request has a place.

@@ -29,15 +29,16 @@ pub mod ring {
     /// `port` says, at least one; the target's address is the local one, all zeros for each. Completed with
     /// [`Opened`].
     pub const LISTEN: u8 = 2;
-    /// The next connection of a listening socket; waits for one. Completed with [`Opened`].
+    /// The next connection of a listening socket; waits for one. Completed with [`Opened`], behind which stand the first
+    /// bytes of the connection, as far as they have come and there is room for them.
     pub const ACCEPT: u8 = 3;
-    /// Sends the bytes behind the head, at least one. Completed when at least one was taken, with how many, by the
-    /// length of the completion: none of them was written there.
+    /// Sends the bytes behind the head, at least one. Completed when all were taken, with how many, by the length of the
+    /// completion: none of them was written there.
     pub const SEND: u8 = 4;
     /// Receives bytes of a connection: at most as many as the data has room for, at least one. 0: the peer sends
     /// no more.
     pub const RECEIVE: u8 = 5;
-    /// Sends no more: the peer is told once all was sent. Receiving goes on.
+    /// Sends no more: the peer is told once all was sent, what was asked to be sent before this, too. Receiving goes on.
     pub const FINISH: u8 = 6;
     /// Lets a socket go. Requests of it that wait end with [`CLOSED`]; what was taken of a connection is still sent,
     /// unless `n` of [`Target`] is 1: then it is reset. Without any data `n` is 0.
@@ -70,6 +71,10 @@ pub mod ring {
         RESOLVE,
         PING,
     ];
+
+    /// Of those that open nothing and bring nothing: who does not wait for what they came to need not be told of it
+    /// ([`Wait`](super::Wait)).
+    pub const CALM: [u8; 4] = [SEND, FINISH, CLOSE, SEND_TO];
 
     /// The peer refused the connection.
     pub const PEER_REFUSED: u8 = 1;
@@ -156,6 +161,10 @@ protocol! {
         5 Row -> SocketInfo, again;
         /// Servers of names and what else is known, by number: `OutOfRange` behind the last.
         6 Server -> ServerInfo, again;
+        /// The caller has put something in its ring, and wants to be told of what is done there: answered when it is to
+        /// be told, in place of that, and at once when something was done that it has not seen, or it is in no
+        /// attachment. The call before, if that waits still, is answered then, too. `Denied` for whoever shares no ring.
+        7 Wait -> ();
     }
 }
 
@@ -256,6 +265,14 @@ payloads! {
     /// Tells of a new attachment.
     pub struct Attach {}
 
+    /// Tells of what was asked by the ring, and waits for what comes of it.
+    pub struct Wait {
+        /// The caller is not told of what is done of [`ring::CALM`], as far as that is done whole.
+        pub calm: bool,
+        /// Padding.
+        pub zero: Zero<7>,
+    }
+
     /// Asks what was done.
     pub struct Stats {}
 
@@ -338,5 +355,13 @@ payloads! {
         pub address: [u8; 16],
         /// What it does: "dns", or "dhcp".
         pub does: Name<8>,
+    }
+}
+
+impl Wait {
+    /// A wait that is calm, or is not.
+    #[must_use]
+    pub const fn new(calm: bool) -> Wait {
+        Wait { calm, zero: Zero::ZERO }
     }
 }

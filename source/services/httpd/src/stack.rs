@@ -3,6 +3,7 @@
 use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::net::SocketAddr;
+use core::pin::pin;
 
 use nexus_mmio::SharedMut;
 use nexus_net::io::{Reader, Writer};
@@ -129,10 +130,19 @@ impl<L: Link<M>, M: SharedMut> Socket<Stack> for Served<'_, L, M> {
         timeouts: &Timeouts,
         timer: &T,
     ) -> Result<(), picoserve::Error<Error>> {
-        let finished = timer.run_with_timeout(timeouts.write, self.0.finished()).await;
-        finished.map_err(picoserve::Error::WriteTimeout)?.map_err(picoserve::Error::Write)?;
-        let (mut reader, _writer) = self.0.split();
-        let rest = timer.run_with_timeout(timeouts.read_request, rest(&mut reader)).await;
+        let (mut reader, mut writer) = self.0.split();
+        let writes = |asked: Result<Result<(), Error>, _>| {
+            asked.map_err(picoserve::Error::WriteTimeout)?.map_err(picoserve::Error::Write)
+        };
+        writes(timer.run_with_timeout(timeouts.write, writer.finish()).await)?;
+        let mut rest = pin!(rest(&mut reader));
+        let read = || timeouts.read_request;
+        if let Ok(ended) = timer.run_with_timeout(read(), rest.as_mut()).await {
+            return ended.map_err(picoserve::Error::Read);
+        }
+        // It may not have been sent all yet: its time begins then.
+        writes(timer.run_with_timeout(timeouts.write, writer.finished()).await)?;
+        let rest = timer.run_with_timeout(read(), rest).await;
         rest.map_err(picoserve::Error::ReadTimeout)?.map_err(picoserve::Error::Read)
     }
 }

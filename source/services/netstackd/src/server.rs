@@ -6,6 +6,7 @@
 //! as long as that one took: whoever is below this process has half of the time at least, however many frames come.
 
 mod told;
+mod wait;
 
 use alloc::vec::Vec;
 
@@ -366,6 +367,7 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Service for Server<M, R, S, 
             Request::Address(op) => reply.answer(&op, self.address(op.index)),
             Request::Row(op) => reply.answer(&op, self.row(sender, op.index)),
             Request::Server(op) => reply.answer(&op, self.server(op.index, now)),
+            Request::Wait(op) => self.wait(sender, op, reply, Self::round),
         }
     }
 

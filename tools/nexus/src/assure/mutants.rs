@@ -131,6 +131,9 @@ const JUDGES: &str =
 /// How many changes `make test` tries, others with each commit: about half a minute's worth.
 const FEW: usize = 3;
 
+/// Seconds after which the tests of such a change hang: a whole run of them takes one or two.
+const HANGS: &str = "20";
+
 /// Of these packages: a change compiles in seconds, and `just assure` has found no survivor.
 const SMALL: &[&str] = &["policyd", "nexus-mmio", "nexus-ring"];
 
@@ -211,7 +214,7 @@ pub(crate) fn rotating(turn: usize) -> Result<Outcome> {
     let out = copy.kept.join("mutants");
     fs::create_dir_all(&out)?;
     let mut command = command(&out, &[package])?;
-    command.args(["--in-place", "--baseline", "skip", "--timeout", "60", "--test-tool", "cargo"]);
+    command.args(["--in-place", "--baseline", "skip", "--timeout", HANGS, "--test-tool", "cargo"]);
     command.args(["--sharding", "slice", "--shard", &format!("{shard}/{shards}"), "--dir"]);
     command.arg(&copy.place.root).current_dir(&copy.place.root);
     copy.place.let_warn(&mut command);

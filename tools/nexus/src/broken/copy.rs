@@ -2,7 +2,7 @@
 //! built from it. Nothing else looks there for an image.
 
 use super::Defence;
-use crate::build::{Built, Place, system_in};
+use crate::build::{Built, Place, Twin, system_in};
 use crate::cli::SystemArgs;
 use crate::paths;
 use crate::steps::tools;
@@ -13,8 +13,8 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where cargo puts what is built for tests on the host.
-const HOST: &str = "debug";
+/// Where cargo puts what is built for the host: for tests, and what runs when programs of a system are compiled.
+const HOST: [&str; 2] = ["debug", "release"];
 /// What is no program, of what is built.
 const LIBRARIES: &[&str] = &["rlib", "rmeta", "so", "d"];
 
@@ -25,6 +25,7 @@ pub struct Copy {
     pub place: Place,
     /// Where finished images and tests are kept while they are tried.
     pub kept: PathBuf,
+    tree: Place,
     _lock: File,
 }
 
@@ -68,11 +69,13 @@ impl Copy {
                 fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
             }
         }
-        let (from, to) = (tree.target.join(HOST), place.target.join(HOST));
-        if from.is_dir() && !to.exists() {
-            crates_of_others(&from, &to)?;
+        for profile in HOST {
+            let (from, to) = (tree.target.join(profile), place.target.join(profile));
+            if from.is_dir() && !to.exists() {
+                crates_of_others(&from, &to)?;
+            }
         }
-        Ok(Copy { place, kept: directory.join("kept"), _lock: lock })
+        Ok(Copy { place, kept: directory.join("kept"), tree: tree.clone(), _lock: lock })
     }
 
     /// Leaves out `defence` until what it returns is dropped.
@@ -124,13 +127,16 @@ pub struct Without<'a> {
 }
 
 impl Without<'_> {
-    /// Builds a system of the copy.
+    /// Builds a system of the copy. Programs that the defence is not in are those of the tree, if they were built there.
     ///
     /// # Errors
     /// See [`system_in`].
     pub fn system(&self, directory: PathBuf, profile: &str) -> Result<Built> {
         let args = SystemArgs { system: Some(directory), profile: profile.to_owned() };
-        system_in(&self.copy.place, &args)
+        let Copy { place, tree, .. } = &*self.copy;
+        let edited = self.before.keys().filter_map(|file| file.strip_prefix(&place.root).ok());
+        let edited = edited.map(Path::to_path_buf).collect();
+        system_in(place, &args, Some(&Twin { tree: tree.clone(), edited }))
     }
 
     /// Where the copy is.

@@ -21,8 +21,10 @@ const WRAPPERS: [&str; 4] = [
 pub(super) struct Job<'a> {
     /// The `Cargo.toml` of the workspace or package.
     pub(super) manifest: &'a Path,
-    /// Names of packages whose binary has the same name.
+    /// Names of packages.
     pub(super) packages: &'a [String],
+    /// Names of binaries of them: no other is built.
+    pub(super) binaries: &'a [String],
     /// Features of them.
     pub(super) features: &'a [&'a str],
     /// The tree.
@@ -36,7 +38,7 @@ pub(super) struct Job<'a> {
 pub(super) fn build(toolchain: &Toolchain, job: &Job<'_>) -> Result<PathBuf> {
     let status = command(toolchain, job)?.status().context("starting cargo")?;
     if !status.success() {
-        return Err(anyhow!("{} did not compile", job.packages.join(", ")).context(Exit::Build));
+        return Err(anyhow!("{} did not compile", job.binaries.join(", ")).context(Exit::Build));
     }
     Ok(job.place.target_of(job.manifest).join(TARGET).join("release"))
 }
@@ -51,6 +53,9 @@ fn command(toolchain: &Toolchain, job: &Job<'_>) -> Result<Command> {
     }
     for package in job.packages {
         command.args(["--package", package]);
+    }
+    for binary in job.binaries {
+        command.args(["--bin", binary]);
     }
     if !job.features.is_empty() {
         command.args(["--features", &job.features.join(",")]);
@@ -106,8 +111,9 @@ mod tests {
         let toolchain = Toolchain::find().unwrap();
         let place = Place::tree().unwrap();
         let manifest = place.root.join("Cargo.toml");
-        let packages = &["neuron".to_owned()];
-        let job = Job { manifest: &manifest, packages, features: &[], place: &place };
+        let kernel = &["neuron".to_owned()];
+        let (packages, binaries) = (kernel, kernel);
+        let job = Job { manifest: &manifest, packages, binaries, features: &[], place: &place };
         let command = command(&toolchain, &job).unwrap();
         let decides = |name: &OsStr| {
             WRAPPERS.iter().any(|one| name == *one) || name == "CARGO_ENCODED_RUSTFLAGS"

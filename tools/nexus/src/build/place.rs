@@ -5,6 +5,7 @@ use crate::desc::{self, Checked};
 use crate::{image, paths};
 use anyhow::{Context, Result};
 use std::env;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -43,6 +44,18 @@ impl Place {
         cargo.env("RUSTC_WORKSPACE_WRAPPER", self.root.join(Place::WARNS));
     }
 
+    /// Waits until nobody else builds a system here, and keeps others waiting until what this gives is dropped: what cargo
+    /// has built is taken from where it builds the next.
+    ///
+    /// # Errors
+    /// When there is no place for the lock.
+    pub(super) fn alone(&self) -> Result<File> {
+        fs::create_dir_all(&self.target).with_context(|| self.target.display().to_string())?;
+        let lock = File::create(self.target.join("nexus.lock")).context("making a lock")?;
+        lock.lock().context("waiting for another build")?;
+        Ok(lock)
+    }
+
     /// The standard system.
     #[must_use]
     pub fn standard_system(&self) -> PathBuf {
@@ -57,6 +70,19 @@ impl Place {
         let standard = self.standard_system();
         let system = args.system.as_deref().unwrap_or(&standard);
         desc::load_in(system, &standard, &args.profile)
+    }
+
+    /// Packages of the standard system. With them cargo compiles what each other system shares with it, by the features
+    /// that all of these together want: so it is the same, and compiled once.
+    ///
+    /// # Errors
+    /// What that system lacks.
+    pub fn always(&self) -> Result<Vec<String>> {
+        let checked = self.load(&SystemArgs { system: None, profile: "prod".to_owned() })?;
+        let here = self.root.join("Cargo.toml");
+        let mut programs = checked.programs;
+        programs.retain(|program| program.manifest == here);
+        Ok(programs.into_iter().map(|program| program.package).collect())
     }
 
     /// Where a system is built: called by its name and profile, and by a number made from the place

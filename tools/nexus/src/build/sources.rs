@@ -17,12 +17,10 @@ pub type Sources = BTreeMap<PathBuf, String>;
 /// # Errors
 /// When cargo did not list it, or a file cannot be read.
 pub(super) fn add(sources: &mut Sources, binary: &Path, manifest: &Path) -> Result<()> {
-    let list = binary.with_added_extension("d");
-    let text = files::text(&list).with_context(|| format!("reading {}", list.display()))?;
     let lock = manifest.with_file_name("Cargo.lock");
     let mut found = vec![manifest.to_path_buf()];
     found.extend(Some(lock).filter(|lock| lock.is_file()));
-    for file in listed(&text) {
+    for file in of(binary)? {
         let manifests = file.ancestors().skip(1).map(|dir| dir.join("Cargo.toml"));
         found.extend(manifests.into_iter().find(|manifest| manifest.is_file()));
         found.push(file);
@@ -35,6 +33,21 @@ pub(super) fn add(sources: &mut Sources, binary: &Path, manifest: &Path) -> Resu
         }
     }
     Ok(())
+}
+
+/// The files that `binary` is compiled from, as cargo listed them beside it.
+///
+/// # Errors
+/// When it did not.
+pub(super) fn of(binary: &Path) -> Result<Vec<PathBuf>> {
+    let list = list_of(binary);
+    let text = files::text(&list).with_context(|| format!("reading {}", list.display()))?;
+    Ok(listed(&text))
+}
+
+/// Where that list is.
+pub(super) fn list_of(binary: &Path) -> PathBuf {
+    binary.with_added_extension("d")
 }
 
 /// The first of `sources` that is not as it was, and what happened to it.

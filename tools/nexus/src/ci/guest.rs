@@ -10,9 +10,9 @@ use crate::steps::outcome::Outcome;
 use crate::test_os::{Options, Session, renamed};
 use crate::{broken, paths, test_broken};
 use anyhow::Result;
-use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::{fs, panic, thread};
 
 /// This tool, as a person would call it.
 fn nexus(arguments: &[&str]) -> Result<Outcome> {
@@ -52,11 +52,32 @@ pub(crate) fn reproducible(profile: &str) -> Result<Outcome> {
     nexus(&["build", "--profile", profile, "--check-reproducible"])
 }
 
+/// What is counted of devices takes one core, and is the same beside others: two at a time. What is measured in time,
+/// too, is alone.
 pub(super) fn bench() -> Result<Outcome> {
-    let disk = nexus(&["bench", "--disk", "--quick", "--check"])?;
-    let store = nexus(&["bench", "--store", "--quick", "--check"])?;
-    let net = nexus(&["bench", "--net", "--quick", "--check"])?;
-    Ok(nexus(&["bench", "--check"])?.and(disk).and(store).and(net))
+    let counted = |what: &str| -> Result<Outcome> {
+        let (good, text) = capture::run_showing(
+            Command::new(paths::TOOL).args(["bench", what, "--quick", "--check"]),
+            &|_| false,
+        )?;
+        text.lines().for_each(|line| println!("{line}"));
+        Ok(Outcome::of(good, ""))
+    };
+    let (net, others) =
+        both(|| counted("--net"), || Ok(counted("--disk")?.and(counted("--store")?)))?;
+    Ok(nexus(&["bench", "--check"])?.and(others).and(net))
+}
+
+/// Both, at the same time.
+fn both<A: Send, B>(
+    one: impl FnOnce() -> Result<A> + Send,
+    other: impl FnOnce() -> Result<B>,
+) -> Result<(A, B)> {
+    thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        Ok((one.join().unwrap_or_else(|why| panic::resume_unwind(why))?, other?))
+    })
 }
 
 /// What a system asserts of its own image.
@@ -73,28 +94,33 @@ pub(super) fn os() -> Result<Outcome> {
     let built = profile("test")?;
     let ships = profile("prod")?;
     let options = Options::from_environment()?;
-    let (first, records) = boot(&built, Some(&ships), &options)?;
-    if first.failed > 0 {
-        return Ok(first);
-    }
-    let quiet = Options { quiet: true, ..options };
-    let (second, again) = boot(&built, None, &quiet)?;
-    let same = Outcome::of(records == again, "two boots, equal records");
-    let (third, _) = boot(&renamed(built)?, None, &quiet)?;
-    let others = Outcome::of(third.failed == 0, "and one with every service renamed");
-    Ok(first.and(Outcome::of(second.failed == 0, second.note)).and(same).and(others))
+    let quiet = Options { quiet: true, ..options.clone() };
+    let twice = built.apart("again")?;
+    let others = renamed(built.clone())?.apart("renamed")?;
+    // A guest has one hart: the second and third run beside the first and what ships.
+    let later = || Ok([Session::run(&twice, &quiet)?, Session::run(&others, &quiet)?]);
+    let ([second, third], first) = both(later, || session(&built, Some(&ships), &options))?;
+    let first = came_to(&first, &built)?;
+    let (second, third) = (came_to(&second, &twice)?, came_to(&third, &others)?);
+    let same = Outcome::of(first.1 == second.1, "two boots, equal records");
+    let others = Outcome::of(third.0.failed == 0, "and one with every service renamed");
+    Ok(first.0.and(Outcome::of(second.0.failed == 0, second.0.note)).and(same).and(others))
 }
 
-/// Boots once, and what ships beside it; returns the outcome and the records of proofs and ledger.
-fn boot(built: &Built, ships: Option<&Built>, options: &Options) -> Result<(Outcome, [String; 2])> {
+/// Boots once, and what ships beside it.
+fn session(built: &Built, ships: Option<&Built>, options: &Options) -> Result<Session> {
     let mut session = Session::run(built, options)?;
     if let Some(ships) = ships {
         session.hold_against(&built.image, ships, options)?;
     }
+    Ok(session)
+}
+
+/// Tells what a boot came to; the outcome, and the records of proofs and ledger.
+fn came_to(session: &Session, built: &Built) -> Result<(Outcome, [String; 2])> {
     session.report()?;
-    let outcome = judged(&session);
     let record = |name| fs::read_to_string(built.directory.join(name));
-    Ok((outcome, [record("proofs.txt")?, record("ledger.txt")?]))
+    Ok((judged(session), [record("proofs.txt")?, record("ledger.txt")?]))
 }
 
 /// What a run came to.
@@ -125,6 +151,7 @@ pub(super) fn mutants() -> Result<Outcome> {
 
 pub(super) fn mmio() -> Result<Outcome> {
     let host = run_tests(&["mmio"])?;
-    let (guest, _) = boot(&profile("test")?, None, &Options::from_environment()?)?;
+    let built = profile("test")?;
+    let (guest, _) = came_to(&session(&built, None, &Options::from_environment()?)?, &built)?;
     Ok(host.and(guest))
 }

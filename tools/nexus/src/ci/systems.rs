@@ -13,6 +13,7 @@ use anyhow::Result;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use std::{io, thread};
 
 /// Guests at a time: as many as there are cores where `make test` has its share of time.
@@ -64,16 +65,18 @@ fn one(directory: &Path, turns: &Turns) -> Result<Outcome> {
     let system = Some(directory.to_path_buf());
     let args = SystemArgs { profile: profile_of(Some(directory))?, system };
     let (built, ships) = built(&args, turns)?;
+    let start = Instant::now();
     let mut session = Session::run(&built, &options)?;
     if let Some(ships) = &ships {
         session.hold_against(&built.image, ships, &options)?;
     }
+    let took = start.elapsed();
     let asserts = || {
         let _builds = lock(&turns.build);
         assertions(directory, &args.profile)
     };
     let _prints = lock(&turns.print);
-    println!("-- {}", directory.display());
+    println!("-- {}, in {:.1} s", directory.display(), took.as_secs_f64());
     session.console().iter().for_each(|line| println_raw!("{line}"));
     session.report()?;
     let mut outcome = judged(&session).and(asserts()?);

@@ -50,7 +50,7 @@ use crate::paths;
 use source::Paths;
 
 /// A system in one profile that has passed every check.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Checked {
     /// The name of the profile's file.
     pub profile: String,

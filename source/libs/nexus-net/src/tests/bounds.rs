@@ -30,16 +30,17 @@ fn so_many_wait_for_what_comes() {
     net.wait(SOON).unwrap();
     let Some(Ok(Outcome::Opened(opened))) = net.take(token, &mut []) else { panic!() };
     let of = opened.socket;
-    let tokens: vec::Vec<_> = (0..40).map(|_| net.submit(&Ask::Accept { of }).unwrap()).collect();
-    assert_eq!(net.submit(&Ask::Accept { of }), Err(Error::NoRoom));
+    let tokens: vec::Vec<_> =
+        (0..40).map(|_| net.submit(&Ask::Accept { of, most: 0 }).unwrap()).collect();
+    assert_eq!(net.submit(&Ask::Accept { of, most: 0 }), Err(Error::NoRoom));
     // There is room for others.
     net.ping(peer().ip(), b"", SOON).unwrap();
     stack.borrow_mut().knock(peer());
     while net.wait(SOON).unwrap() == 0 {}
     let done = tokens.iter().filter(|token| net.take(**token, &mut []).is_some()).count();
     assert_eq!(done, 1);
-    net.submit(&Ask::Accept { of }).unwrap();
-    assert_eq!(net.submit(&Ask::Accept { of }), Err(Error::NoRoom));
+    net.submit(&Ask::Accept { of, most: 0 }).unwrap();
+    assert_eq!(net.submit(&Ask::Accept { of, most: 0 }), Err(Error::NoRoom));
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn answer(
     let of = opened.socket;
     let ask = match op {
         wire::CONNECT => Ask::Connect { to: peer(), from: 0 },
-        wire::ACCEPT => Ask::Accept { of },
+        wire::ACCEPT => Ask::Accept { of, most: 0 },
         wire::SEND => Ask::Send { of, bytes: b"hello" },
         wire::RECEIVE => Ask::Receive { of, most: 8 },
         wire::RECEIVE_FROM => Ask::ReceiveFrom { of, most: 8 },
@@ -121,7 +121,7 @@ fn program<M: SharedMut>(net: &Net<FakeLink, M>, stack: &RefCell<Stack>, asks: V
     let mut sockets = Vec::new();
     for (op, dies) in asks {
         let ask = match (op, sockets.last().copied()) {
-            (0, Some(of)) => Ask::Accept { of },
+            (0, Some(of)) => Ask::Accept { of, most: 200 },
             (1 | 2, Some(of)) => Ask::Send { of, bytes: &[9; 700] },
             (3 | 4, Some(of)) => Ask::Receive { of, most: 1000 },
             (5, Some(of)) => Ask::ReceiveFrom { of, most: 100 },
@@ -145,6 +145,10 @@ fn program<M: SharedMut>(net: &Net<FakeLink, M>, stack: &RefCell<Stack>, asks: V
                 sockets.push(opened.socket);
                 false
             }
+            Some(Ok(Outcome::Accepted(opened))) => {
+                sockets.push(opened.socket);
+                true
+            }
             Some(outcome) => {
                 assert_ne!(outcome, Err(Error::NoRequest));
                 false
@@ -156,7 +160,7 @@ fn program<M: SharedMut>(net: &Net<FakeLink, M>, stack: &RefCell<Stack>, asks: V
     while net.wait(SOON).is_ok() {}
     for token in tokens {
         while let Some(outcome) = net.take(token, &mut [0; 500]) {
-            if !matches!(outcome, Ok(Outcome::Received { left: 1.., .. })) {
+            if !matches!(outcome, Ok(Outcome::Received { left: 1.., .. } | Outcome::Accepted(_))) {
                 break;
             }
         }

@@ -17,7 +17,7 @@ const OPENED: usize = size_of::<Opened>();
 pub(crate) enum Ask {
     Connect { to: Peer, from: u16 },
     Listen { local: Ip, port: u16, backlog: u16 },
-    Accept { socket: u64 },
+    Accept { socket: u64, room: usize },
     Send { socket: u64, len: usize },
     Receive { socket: u64, room: usize },
     Finish { socket: u64 },
@@ -48,7 +48,9 @@ impl Ask {
     /// they are fewer.
     pub(crate) fn parse(op: u8, arg: u64, head: &[u8], len: usize) -> Result<Ask, Malformed> {
         let ask = match op {
-            wire::ACCEPT => room(len, OPENED).map(|()| Ask::Accept { socket: arg })?,
+            wire::ACCEPT => {
+                room(len, OPENED).map(|()| Ask::Accept { socket: arg, room: len - OPENED })?
+            }
             wire::RECEIVE => room(len, 1).map(|()| Ask::Receive { socket: arg, room: len })?,
             wire::FINISH => Ask::Finish { socket: arg },
             wire::CLOSE if len == 0 => Ask::Close { socket: arg, reset: false },

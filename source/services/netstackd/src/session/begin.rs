@@ -61,6 +61,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
                 self.resolving(request, query, room, asked)
             }
             Pending::Pinging { ident, until } => self.pinging(request, ident, until),
+            Pending::Sending { socket, len, sent } => self.send(request, socket, len, sent),
             Pending::Fresh(ask) => self.step(request, Pending::Fresh(ask)),
         }
     }

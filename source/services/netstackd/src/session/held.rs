@@ -277,7 +277,14 @@ impl Held {
                 }
                 _ => false,
             },
-            Pending::Fresh(Ask::Accept { socket }) => match self.get(*socket) {
+            Pending::Sending { socket, .. } => match self.get(*socket) {
+                Some(Socket::Connection(one)) => {
+                    let stream = stack.sockets.get::<tcp::Socket<'_>>(one.handle);
+                    !stream.can_send() && stream.may_send()
+                }
+                _ => false,
+            },
+            Pending::Fresh(Ask::Accept { socket, .. }) => match self.get(*socket) {
                 Some(Socket::Listener(one)) => !one.has(stack),
                 _ => false,
             },

@@ -7,6 +7,7 @@
 pub(crate) mod ask;
 pub(crate) mod askers;
 mod begin;
+mod call;
 pub mod desk;
 mod held;
 mod listener;
@@ -18,9 +19,10 @@ mod steps;
 use alloc::vec::Vec;
 
 use nexus_mmio::SharedMut;
+use nexus_proto::socket::Wait;
 use nexus_proto::socket::ring::{self as wire, ENTRIES, OPS};
 use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request};
-use nexus_rt::Tell;
+use nexus_rt::{ReplyTo, Tell};
 use smoltcp::iface::SocketHandle;
 use smoltcp::time::Instant;
 
@@ -28,6 +30,7 @@ use crate::numbers::Source;
 use crate::rules::Rules;
 use crate::stack::{Query, Stack};
 use ask::{Ask, HEAD};
+use call::Call;
 use desk::{Desk, Ports};
 use held::Held;
 pub(crate) use held::Socket;
@@ -56,6 +59,7 @@ pub struct Session<M> {
     service: u32,
     side: Side<M>,
     tell: Tell,
+    call: Call,
     held: Held,
     waiting: Vec<Waiting>,
     /// Why its attachment is over, until that is told.
@@ -74,6 +78,8 @@ struct Waiting {
 enum Pending {
     /// Nothing of it was begun, and nothing is to be undone.
     Fresh(Ask),
+    /// Of so many bytes so many were taken.
+    Sending { socket: u64, len: usize, sent: usize },
     /// A connection is asked for, until then.
     Connecting { handle: SocketHandle, until: Instant },
     /// Somebody is asked for a name, since then.
@@ -99,7 +105,8 @@ impl<M: SharedMut> Session<M> {
         // Nobody to tell when it is gone.
         let _ = tell.tell();
         let held = Held::new(rules.sockets(service));
-        Session { service, side, tell, held, waiting: Vec::new(), over: None }
+        let call = Call::default();
+        Session { service, side, tell, call, held, waiting: Vec::new(), over: None }
     }
 
     /// Its service id.
@@ -117,6 +124,8 @@ impl<M: SharedMut> Session<M> {
         let new = self.side.attach(life)?;
         if new {
             self.over = None;
+            // Whoever waited in the attachment before this is told that it is over.
+            self.call = Call::default();
         }
         Ok(new)
     }
@@ -130,6 +139,7 @@ impl<M: SharedMut> Session<M> {
 
     /// Ends what it has and waits for: its peers are told.
     pub fn end(&mut self, stack: &mut Stack, ports: &mut Ports, now: Instant) {
+        self.call = Call::default();
         for Waiting { pending, .. } in core::mem::take(&mut self.waiting) {
             self.undo(pending, stack, now);
         }
@@ -186,7 +196,10 @@ impl<M: SharedMut> Session<M> {
         for _ in 0..SHARE {
             match self.over.take().map_or_else(|| self.side.take(), Err) {
                 // Nobody waits for it when the attachment is over.
-                Ok(Some(request)) => drop(self.side.complete(request, wire::UNREACHABLE, 0)),
+                Ok(Some(request)) => {
+                    self.call.is_loud();
+                    let _ = self.side.complete(request, wire::UNREACHABLE, 0);
+                }
                 Ok(None) => return Taken::default(),
                 Err(why) => {
                     let ended = Some(why).filter(|why| *why != Ended::Before);
@@ -199,9 +212,18 @@ impl<M: SharedMut> Session<M> {
 
     /// Tells the client of what was answered, if it wants to be told.
     pub fn ring(&mut self) {
-        let tell = self.tell;
-        // Nobody to tell when it is gone.
-        let _ = self.side.ring(|| tell.tell());
+        self.call.ring(&mut self.side, self.tell);
+    }
+
+    /// The client has asked for something, and waits in a call for what comes of it. When that is so in this turn, it is
+    /// [`due`](Self::due).
+    pub fn wait(&mut self, reply: ReplyTo, ask: Wait) {
+        self.call.begin(reply, ask, &self.side);
+    }
+
+    /// The end of that turn: the right to answer the call, when it is to be answered.
+    pub fn due(&mut self) -> Option<ReplyTo> {
+        self.call.end()
     }
 
     /// Before waiting. False when it has asked something meanwhile, or its attachment is over.
@@ -223,7 +245,10 @@ impl<M: SharedMut> Session<M> {
                     self.waiting.push(Waiting { request, pending: Pending::Fresh(ask) });
                 }
                 // Nobody waits for it when the attachment is over.
-                None => drop(self.side.complete(request, wire::MALFORMED, 0)),
+                None => {
+                    self.call.is_loud();
+                    let _ = self.side.complete(request, wire::MALFORMED, 0);
+                }
             }
         }
         Ok(true)
@@ -253,8 +278,10 @@ impl<M: SharedMut> Session<M> {
             let Waiting { request, pending } = waiting.remove(at);
             let Session { service, side, held, .. } = self;
             let before = waiting.get(..at).unwrap_or_default();
-            let mut job = Job { service: *service, side, held, desk, waiting: before };
-            let (status, len) = match job.step(&request, pending) {
+            let mut job = Job { service: *service, side, held, desk, waiting: before, moved: 0 };
+            let step = job.step(&request, pending);
+            left = left.saturating_sub(job.moved);
+            let (status, len) = match step {
                 Ok(Step::Wait(pending)) => {
                     waiting.insert(at, Waiting { request, pending });
                     at += 1;
@@ -263,9 +290,9 @@ impl<M: SharedMut> Session<M> {
                 Ok(Step::Done(len)) => (DONE, len),
                 Err(status) => (status, 0),
             };
+            self.call.note(&request, status, len);
             // Nobody waits for it when the attachment is over.
             let _ = self.side.complete(request, status, u32::try_from(len).unwrap_or(0));
-            left = left.saturating_sub(len);
             if left == 0 {
                 break;
             }
@@ -277,7 +304,7 @@ impl<M: SharedMut> Session<M> {
     /// Lets go what was begun for a request that nobody waits for.
     fn undo(&mut self, pending: Pending, stack: &mut Stack, now: Instant) {
         match pending {
-            Pending::Fresh(_) => {}
+            Pending::Fresh(_) | Pending::Sending { .. } => {}
             Pending::Connecting { handle, .. } => self.held.store.leave(handle, true, stack, now),
             Pending::Resolving { query, .. } => stack.forget(query),
             Pending::Pinging { ident, .. } => stack.echoes.forget(&mut stack.sockets, ident),

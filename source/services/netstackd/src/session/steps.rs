@@ -26,6 +26,8 @@ pub(super) struct Job<'a, 'd, M, S> {
     pub(super) desk: &'a mut Desk<'d, S>,
     /// Requests before it that wait.
     pub(super) waiting: &'a [Waiting],
+    /// Bytes that came, or were taken, of connections.
+    pub(super) moved: usize,
 }
 
 /// How far it has come.
@@ -47,10 +49,10 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             begun => return self.go_on(request, begun),
         };
         let done = match ask {
-            Ask::Accept { socket } => self.accept(request, socket)?,
-            Ask::Send { socket, len } => self.send(request, socket, len)?,
+            Ask::Accept { socket, room } => self.accept(request, socket, room)?,
+            Ask::Send { socket, len } => return self.send(request, socket, len, 0),
             Ask::Receive { socket, room } => self.receive(request, socket, room)?,
-            Ask::Finish { socket } => Some(self.finish(socket)?),
+            Ask::Finish { socket } => self.finish(socket)?,
             Ask::Close { socket, reset } => Some(self.close(socket, reset)?),
             Ask::SendTo { socket, to, len } => self.send_to(request, socket, to, len)?,
             Ask::ReceiveFrom { socket, room } => self.receive_from(request, socket, room)?,
@@ -59,12 +61,14 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         Ok(done.map_or(Step::Wait(Pending::Fresh(ask)), Step::Done))
     }
 
-    fn accept(&mut self, request: &Request, socket: u64) -> Result<Option<usize>, u8> {
+    fn accept(&mut self, request: &Request, socket: u64, room: usize) -> Result<Option<usize>, u8> {
         let Some(Socket::Listener(listener)) = self.held.get(socket) else {
             return Err(self.none(socket));
         };
         let Some(handle) = listener.accept(self.desk.stack) else { return Ok(None) };
-        self.stood(request, handle).map(Some)
+        let opened = self.stood(request, handle)?;
+        let came = self.came(request, handle, opened, room)?;
+        Ok(Some(opened + came))
     }
 
     /// A connection stands; the client is told of it.
@@ -99,7 +103,17 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         Ok(size_of::<Opened>())
     }
 
-    fn send(&mut self, request: &Request, socket: u64, len: usize) -> Result<Option<usize>, u8> {
+    /// Sends what was not taken yet, of so many bytes.
+    ///
+    /// # Errors
+    /// The status with which it failed.
+    pub(super) fn send(
+        &mut self,
+        request: &Request,
+        socket: u64,
+        len: usize,
+        before: usize,
+    ) -> Result<Step, u8> {
         let handle = match self.held.get(socket) {
             Some(Socket::Connection(one)) if one.finished => return Err(wire::CLOSED),
             Some(Socket::Connection(one)) => one.handle,
@@ -107,7 +121,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         };
         let Job { side, desk, .. } = self;
         let stream = desk.stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
-        let mut sent = 0;
+        let mut sent = before;
         // Twice: the room may go round the end of the buffer.
         for _ in 0..2 {
             let copied = stream.send(|room| {
@@ -122,7 +136,9 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
                 Err(_) => return Err(wire::RESET),
             }
         }
-        Ok((sent > 0).then_some(sent))
+        self.moved += sent - before;
+        let waits = Step::Wait(Pending::Sending { socket, len, sent });
+        Ok(if sent == len { Step::Done(len) } else { waits })
     }
 
     fn receive(
@@ -135,6 +151,26 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             Some(Socket::Connection(one)) => one.handle,
             _ => return Err(self.none(socket)),
         };
+        let received = self.came(request, handle, 0, room)?;
+        if received > 0 {
+            return Ok(Some(received));
+        }
+        let stream = self.desk.stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
+        match stream.recv(|_| (0, ())) {
+            Ok(()) => Ok(None),
+            Err(tcp::RecvError::Finished) => Ok(Some(0)),
+            Err(tcp::RecvError::InvalidState) => Err(wire::RESET),
+        }
+    }
+
+    /// Copies bytes that came behind the first `at` of an answer, at most `room`; how many.
+    fn came(
+        &mut self,
+        request: &Request,
+        handle: SocketHandle,
+        at: usize,
+        room: usize,
+    ) -> Result<usize, u8> {
         let Job { side, desk, .. } = self;
         let stream = desk.stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
         let mut received = 0;
@@ -143,7 +179,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             let copied = stream.recv(|bytes| {
                 let some = bytes.len().min(room - received);
                 let bytes = bytes.get(..some).unwrap_or_default();
-                let copied = side.write(request, received, bytes);
+                let copied = side.write(request, at + received, bytes);
                 (copied.map_or(0, |()| some), copied.map(|()| some))
             });
             match copied {
@@ -151,24 +187,28 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
                 _ => return Err(wire::MALFORMED),
             }
         }
-        if received > 0 {
-            return Ok(Some(received));
-        }
-        match stream.recv(|_| (0, ())) {
-            Ok(()) => Ok(None),
-            Err(tcp::RecvError::Finished) => Ok(Some(0)),
-            Err(tcp::RecvError::InvalidState) => Err(wire::RESET),
-        }
+        self.moved += received;
+        Ok(received)
     }
 
-    fn finish(&mut self, socket: u64) -> Result<usize, u8> {
+    /// None: something is to be sent before.
+    fn finish(&mut self, socket: u64) -> Result<Option<usize>, u8> {
+        let sends = |one: &Waiting| match one.pending {
+            Pending::Fresh(Ask::Send { socket: of, .. }) | Pending::Sending { socket: of, .. } => {
+                of == socket
+            }
+            _ => false,
+        };
         let Some(Socket::Connection(one)) = self.held.get(socket) else {
             return Err(self.none(socket));
         };
+        if self.waiting.iter().any(sends) {
+            return Ok(None);
+        }
         one.finished = true;
         let handle = one.handle;
         self.desk.stack.sockets.get_mut::<tcp::Socket<'_>>(handle).close();
-        Ok(0)
+        Ok(Some(0))
     }
 
     fn close(&mut self, socket: u64, reset: bool) -> Result<usize, u8> {

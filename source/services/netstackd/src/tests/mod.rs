@@ -22,6 +22,7 @@ mod shown;
 mod storm;
 mod streams;
 mod units;
+mod wait;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};

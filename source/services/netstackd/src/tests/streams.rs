@@ -302,3 +302,55 @@ fn a_listening_socket_that_is_let_go_takes_nobody() {
     assert!(world.peer.tcp(waiting).may_send(), "what was accepted stays");
     world.opens(&mut a, wire::LISTEN, at(80));
 }
+
+// attack 90 U: finish while the peer does not take what is being sent; all of it arrives, and then the end; broken: net-finish-behind
+#[test]
+fn finishing_waits_for_what_is_being_sent() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    let peer = world.peer.listen(7);
+    let socket = world.connection(&mut a, 7);
+    let data: Vec<u8> = (0..4000).map(byte).collect();
+    let mut count = 0;
+    let waits = loop {
+        let sends = a.send(socket, &data);
+        world.run(20);
+        count += 1;
+        match a.take(sends) {
+            Some((status, taken)) => assert_eq!((status, taken.len()), (DONE, data.len())),
+            None => break sends,
+        }
+    };
+    let finishes = a.ask(wire::FINISH, socket, &[]);
+    world.run(20);
+    assert!(!a.is_done(waits) && !a.is_done(finishes));
+    let mut got = Vec::new();
+    world.until(|world| {
+        let other = world.peer.tcp(peer);
+        while other.can_recv() {
+            got.extend(other.recv(|bytes| (bytes.len(), bytes.to_vec())).unwrap());
+        }
+        !other.may_recv()
+    });
+    assert_eq!(a.take(waits).map(|(status, taken)| (status, taken.len())), Some((DONE, 4000)));
+    assert_eq!(a.take(finishes), Some((DONE, Vec::new())));
+    assert!(got == data.repeat(count));
+}
+
+// attack 90 U: a connection whose first bytes are there before it is accepted; they come with it, as far as there is room, and the rest behind; broken: net-accept-bytes
+#[test]
+fn first_bytes_come_with_the_connection() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    let listener = world.opens(&mut a, wire::LISTEN, Target { port: 2, ..at(80) });
+    let peer = world.peer.connect(80, 40_000);
+    world.until(|world| world.peer.tcp(peer).can_send());
+    world.peer.tcp(peer).send_slice(b"first and last").unwrap();
+    world.run(20);
+    let accept = a.ask_len(wire::ACCEPT, listener.socket, &[], size_of::<Opened>() + 5);
+    let (status, bytes) = world.wait(&mut a, accept);
+    let (opened, first): (Opened, _) = read_payload(&bytes).unwrap();
+    assert_eq!((status, opened.peer_port, first), (DONE, 40_000, &b"first"[..]));
+    let rest = world.ask(&mut a, wire::RECEIVE, opened.socket, &[]);
+    assert_eq!(rest, (DONE, b" and last".into()));
+}
