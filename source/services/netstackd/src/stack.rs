@@ -119,11 +119,7 @@ impl Stack {
     pub fn maintain(&mut self, now: Instant) {
         // smoltcp 0.14 adds no route of IPv6 where there is one of IPv4 (smoltcp#1191).
         let route = self.iface.routes_mut().remove_default_ipv4_route();
-        let before = self.iface.slaac_updated_at();
         self.iface.poll_maintenance(now);
-        if self.iface.slaac_updated_at() != before {
-            self.reset_others();
-        }
         // However many routers there say they are, there is room for the one of IPv4.
         self.iface.routes_mut().update(|routes| routes.truncate(ROUTES_V6));
         if let Some(IpAddress::Ipv4(via)) = route.map(|route| route.via_router) {
@@ -327,19 +323,6 @@ impl Stack {
         self.servers = names;
         self.servers.truncate(SERVERS);
         self.sockets.get_mut::<dns::Socket<'_>>(self.names).update_servers(&self.servers);
-        self.reset_others();
-    }
-
-    /// Resets connections from addresses that this machine has no more: nothing comes to them any more.
-    fn reset_others(&mut self) {
-        let own = self.iface.ip_addrs();
-        for (_, socket) in self.sockets.iter_mut() {
-            let Socket::Tcp(socket) = socket else { continue };
-            let here = |end: IpEndpoint| own.iter().any(|cidr| cidr.address() == end.addr);
-            if !socket.local_endpoint().is_none_or(here) {
-                socket.abort();
-            }
-        }
     }
 
     /// smoltcp 0.14 says for ever that it is due when no router has told anything (`Slaac::poll_at`). It hears of one

@@ -19,8 +19,6 @@ use crate::stack::{Query, WAITED};
 const ASKS: usize = 4;
 /// For so long smoltcp waits for one server: what fails before that has no address.
 const SERVER: Duration = Duration::from_secs(10);
-/// For so long a name is asked for: smoltcp asks for one after the other when a server is not reached.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     /// Asks for a name.
@@ -67,19 +65,12 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     ) -> Result<Step, u8> {
         let now = self.desk.now;
         let Some(answer) = self.desk.stack.answer(query) else {
-            if now < asked + PATIENCE {
-                self.desk.wake(if now < asked + WAITED {
-                    asked + WAITED
-                } else {
-                    asked + PATIENCE
-                });
-                if now >= asked + WAITED {
-                    self.desk.stack.seek_servers(now);
-                }
-                return Ok(Step::Wait(Pending::Resolving { query, room, asked }));
+            if now >= asked + WAITED {
+                self.desk.stack.seek_servers(now);
+            } else {
+                self.desk.wake(asked + WAITED);
             }
-            self.desk.stack.forget(query);
-            return Err(wire::TIMED_OUT);
+            return Ok(Step::Wait(Pending::Resolving { query, room, asked }));
         };
         let late = now >= asked + SERVER;
         let lost = !self.desk.stack.reaches_names();

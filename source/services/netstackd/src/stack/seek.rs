@@ -63,14 +63,10 @@ impl Stack {
     /// Asks those who are to be asked, as far as that goes in this turn.
     pub(crate) fn ask_neighbours(&mut self, now: Instant, card: &mut impl Device) {
         let (four, six) = self.routers();
-        let has = four.is_some() || six.is_some();
-        match self.seek.routers_at {
-            Some(at) if at <= now => {
-                four.into_iter().chain(six).for_each(|router| self.seek(router, now));
-                self.seek.routers_at = has.then_some(now + ROUTERS);
-            }
-            None if has => self.seek.routers_at = Some(now + ROUTERS),
-            _ => {}
+        if self.seek.routers_at.is_none_or(|at| at <= now) {
+            let has = four.is_some() || six.is_some();
+            four.into_iter().chain(six).for_each(|router| self.seek(router, now));
+            self.seek.routers_at = has.then_some(now + ROUTERS);
         }
         for _ in 0..TURN {
             let Some(to) = self.seek.due.pop_front() else { return };

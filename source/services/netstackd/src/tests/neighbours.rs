@@ -78,33 +78,29 @@ fn whoever_looks_for_one_that_is_not_there_keeps_no_other() {
     assert!(one.peer.udp(peer).can_recv());
 }
 
-// attack 69 U: ask for echoes as neighbours that do not answer, without end; the way out stays known; broken: net-seek-router
+/// An echo that is asked for by this address, behind the peer or beside it.
+fn ping(from: [u8; 4]) -> Vec<u8> {
+    let mut frame = hostile::echo_request(Ipv4Address::from_octets(OWN), 1);
+    Ipv4Packet::new_unchecked(&mut frame[14..]).set_src_addr(Ipv4Address::from_octets(from));
+    mend(&mut frame);
+    frame
+}
+
+// attack 69 U: ask for echoes as neighbours that do not answer, without end; the way out stays known, and who is behind it is answered; broken: net-seek-router
 #[test]
 fn a_router_is_not_forgotten() {
+    const FAR: [u8; 4] = [192, 0, 2, 1];
     let mut world = World::up();
-    let mut c = world.client(C);
-    let socket = world.opens(&mut c, wire::BIND, at(0)).socket;
-    let data = [Target { len: 1, ..to([192, 0, 2, 1], 9000) }.as_bytes(), b"x"].concat();
-    assert_eq!(world.ask(&mut c, wire::SEND_TO, socket, &data).0, DONE);
     for second in 0..130_u8 {
-        let mut ping = hostile::echo_request(Ipv4Address::from_octets(OWN), 1);
-        Ipv4Packet::new_unchecked(&mut ping[14..]).set_src_addr(Ipv4Address::new(
-            10,
-            0,
-            2,
-            100 + second % 100,
-        ));
-        mend(&mut ping);
         for _ in 0..20 {
-            world.coming.push_back(ping.clone());
+            world.coming.push_back(ping([10, 0, 2, 100 + second % 100]));
             world.run(50);
         }
         world.seen = Some(Vec::new());
-        assert_eq!(world.ask(&mut c, wire::SEND_TO, socket, &data).0, DONE);
+        world.coming.push_back(ping(FAR));
         world.run(2);
         let seen = world.seen.take().unwrap();
-        let is_it = |frame: &Vec<u8>| frame.get(30..34) == Some(&[192, 0, 2, 1]);
-        assert!(seen.iter().any(is_it), "after {second} s");
+        assert!(seen.iter().any(|frame| frame.get(30..34) == Some(&FAR)), "after {second} s");
     }
 }
 
@@ -151,7 +147,7 @@ fn echo(frame: &[u8]) -> Option<(u16, u16)> {
     }
 }
 
-// attack 93 U: the server of names is a neighbour that does not answer; after half a minute that is said; broken: net-name-late
+// attack 93 U: the server of names is a neighbour that does not answer; soon that is said
 #[test]
 fn a_name_is_asked_for_so_long() {
     let address =
@@ -165,7 +161,7 @@ fn a_name_is_asked_for_so_long() {
     let asked = world.now;
     world.until(|world| c.is_done(id) || world.now > asked + Duration::from_secs(60));
     assert_eq!(c.take(id).map(|(status, _)| status), Some(wire::TIMED_OUT));
-    assert!(world.now - asked < Duration::from_secs(31));
+    assert!(world.now - asked < Duration::from_secs(12));
 }
 
 // attack 69 U: frames are answered whose answers no card takes; there is room left for what clients send; broken: net-replies-left
@@ -216,7 +212,7 @@ fn without_a_card_it_waits() {
     assert_eq!(world.wait(&mut a, sends).0, DONE);
 }
 
-// attack 110 U: the address is lost; connections from it are over, and who asks for a name is told that nobody is reached; broken: net-address-lost, net-name-lost
+// attack 110 U: the address is lost; connections from it are over, and who asks for a name is told that nobody is reached; broken: net-name-lost
 #[test]
 fn what_an_address_carried_ends_with_it() {
     let mut world = World::new();
