@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::Stage;
+use super::{Peer, Stage};
 use super::host::bytes;
 use crate::raw::{Segment, flag};
 use crate::talk::Talk;
