@@ -46,7 +46,7 @@ fn a_connection_carries_bytes_both_ways() {
     assert!(net.is_idle());
 }
 
-// attack 69 U: the peer takes little at a time, and the sends of a connection wait; what is written goes whole and in order, and what has no room is not taken; broken: sockets-send-rest
+// attack 69 U: the peer takes little at a time, and the sends of a connection wait; what is written goes whole and in order, and what has no room is not taken; broken: sockets-calm
 #[test]
 fn what_is_written_goes_whole_though_the_peer_takes_it_in_parts() {
     let (net, stack) = pair();
