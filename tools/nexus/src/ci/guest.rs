@@ -63,7 +63,8 @@ pub(super) fn bench() -> Result<Outcome> {
         text.lines().for_each(|line| println!("{line}"));
         Ok(Outcome::of(good, ""))
     };
-    let (net, others) = both(|| counted("--net"), || Ok(counted("--disk")?.and(counted("--store")?)))?;
+    let (net, others) =
+        both(|| counted("--net"), || Ok(counted("--disk")?.and(counted("--store")?)))?;
     Ok(nexus(&["bench", "--check"])?.and(others).and(net))
 }
 

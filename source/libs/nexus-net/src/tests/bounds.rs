@@ -30,7 +30,8 @@ fn so_many_wait_for_what_comes() {
     net.wait(SOON).unwrap();
     let Some(Ok(Outcome::Opened(opened))) = net.take(token, &mut []) else { panic!() };
     let of = opened.socket;
-    let tokens: vec::Vec<_> = (0..40).map(|_| net.submit(&Ask::Accept { of, most: 0 }).unwrap()).collect();
+    let tokens: vec::Vec<_> =
+        (0..40).map(|_| net.submit(&Ask::Accept { of, most: 0 }).unwrap()).collect();
     assert_eq!(net.submit(&Ask::Accept { of, most: 0 }), Err(Error::NoRoom));
     // There is room for others.
     net.ping(peer().ip(), b"", SOON).unwrap();

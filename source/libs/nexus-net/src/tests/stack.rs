@@ -94,6 +94,8 @@ pub(super) struct Stack {
     moved: bool,
     /// Something was done that even a calm client waits for.
     loud: bool,
+    /// Times that something was done of which a calm client was not told before it gave up.
+    pub(super) unseen: usize,
     /// So many times the peer of the first socket asks, each time when it has its answer.
     pub(super) asks: usize,
     asked: usize,
@@ -128,6 +130,7 @@ impl Stack {
             sending: BTreeMap::new(),
             moved: false,
             loud: false,
+            unseen: 0,
             asks: 0,
             asked: 0,
         }
@@ -443,9 +446,12 @@ impl<M: SharedMut> Link<M> for FakeLink {
     fn tell_and_wait(&mut self, calm: bool, until: Deadline) -> Result<(), KernelError> {
         self.0.borrow_mut().told += 1;
         self.0.borrow_mut().loud = false;
+        let mut done = false;
         loop {
             let waited = Link::<M>::wait(self, until);
             let mut stack = self.0.borrow_mut();
+            stack.unseen += usize::from(done && waited.is_err());
+            done = waited.is_ok();
             if waited.is_err() || !calm || stack.loud {
                 return waited;
             }

@@ -61,7 +61,9 @@ impl Call {
                 Ok(())
             }
             // A call that its client has given up takes no answer: then it waits in another way.
-            Some((reply, _)) => reply.send(&Wait::new(true).answer(Ok(()))).or_else(|_| tell.tell()),
+            Some((reply, _)) => {
+                reply.send(&Wait::new(true).answer(Ok(()))).or_else(|_| tell.tell())
+            }
             None => tell.tell(),
         });
     }

@@ -61,12 +61,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         Ok(done.map_or(Step::Wait(Pending::Fresh(ask)), Step::Done))
     }
 
-    fn accept(
-        &mut self,
-        request: &Request,
-        socket: u64,
-        room: usize,
-    ) -> Result<Option<usize>, u8> {
+    fn accept(&mut self, request: &Request, socket: u64, room: usize) -> Result<Option<usize>, u8> {
         let Some(Socket::Listener(listener)) = self.held.get(socket) else {
             return Err(self.none(socket));
         };
@@ -77,11 +72,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     }
 
     /// A connection stands; the client is told of it.
-    pub(super) fn stood(
-        &mut self,
-        request: &Request,
-        handle: SocketHandle,
-    ) -> Result<usize, u8> {
+    pub(super) fn stood(&mut self, request: &Request, handle: SocketHandle) -> Result<usize, u8> {
         self.desk.stood += 1;
         let socket = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle);
         let none = IpEndpoint::new(of_wire(NONE), 0);
