@@ -84,8 +84,6 @@ pub(crate) enum Kept {
     Datagram(SocketAddr, u32, u32),
     Addresses(u32),
     Echo(Echo),
-    /// Of what was to be sent, so many bytes.
-    Sent(u32),
 }
 
 /// What netstackd answers is no answer.
@@ -111,8 +109,7 @@ pub(crate) fn answer<M: SharedMut>(
             let with_bytes = op == wire::ACCEPT && len > OPENED as u32;
             if with_bytes { Kept::Accepted(opened, len) } else { Kept::Opened(opened) }
         }
-        wire::SEND if len == 0 => return Err(Garbled),
-        wire::SEND => Kept::Sent(len.min(given.saturating_sub(TARGET as u32))),
+        wire::SEND if len + TARGET as u32 != given => return Err(Garbled),
         wire::RECEIVE => Kept::Bytes(0, len),
         wire::RECEIVE_FROM => {
             let Target { address: from, port, len: had, .. } = read(side, offset, len)?;

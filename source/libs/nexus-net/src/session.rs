@@ -248,29 +248,11 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     /// A request is done.
     fn take_in(&mut self, done: Completion) -> Result<(), Garbled> {
         let slot = self.slots.get(done.id).ok_or(Garbled)?;
-        let (offset, given) = (slot.part.offset + slot.sent, slot.given - slot.sent);
-        let data = (offset, given);
+        let data = (slot.part.offset, slot.given);
         let answer = answer::answer(&self.side, done, slot.op, data, self.attachment)?;
-        if let Ok(Kept::Sent(len)) = answer
-            && len + (TARGET as u32) < given
-        {
-            slot.sent += len;
-            return self.send_rest(done.id);
-        }
         self.slots.flying.remove(done.id);
         self.done(done.id, answer);
         Ok(())
-    }
-
-    /// Of what was to be sent, a part was: sends the rest, with a head over the last bytes that went.
-    fn send_rest(&mut self, id: u16) -> Result<(), Garbled> {
-        let slot = self.slots.get(id).ok_or(Garbled)?;
-        let (offset, len) = (slot.part.offset + slot.sent, slot.given - slot.sent);
-        let head = wire::Target { len: len - TARGET as u32, ..wire::Target::default() };
-        self.side.write(offset, head.as_bytes()).map_err(|_| Garbled)?;
-        let arg = slot.socket.map_or(0, |of| of.number);
-        let rest = Submission { id, op: slot.op, len, offset, arg };
-        self.side.submit(rest).map_err(|_| Garbled)
     }
 
     /// A request, in flight no more, has its answer. Where nobody takes that, what it opened is let go.
@@ -415,7 +397,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
                 return Some(Ok(Outcome::Accepted(opened)));
             }
             Kept::Echo(wire::Echo { micros, len }) => Outcome::Echo { micros, len },
-            Kept::Done | Kept::Sent(_) => Outcome::Done,
+            Kept::Done => Outcome::Done,
         };
         self.release(token.id);
         Some(Ok(outcome))

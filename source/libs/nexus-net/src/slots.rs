@@ -20,9 +20,8 @@ pub(crate) struct Slot {
     pub(crate) class: Class,
     /// Its data.
     pub(crate) part: Part,
-    /// Bytes of that which were given to netstackd, of which it has done `sent`.
+    /// Bytes of that which were given to netstackd.
     pub(crate) given: u32,
-    pub(crate) sent: u32,
     /// Its answer, once there is one.
     pub(crate) answer: Option<Result<Kept, Error>>,
     /// Nobody takes the answer any more.

@@ -46,7 +46,7 @@ fn a_connection_carries_bytes_both_ways() {
     assert!(net.is_idle());
 }
 
-// attack 69 U: the peer takes little at a time, and the sends of a connection wait; what is written goes whole and in order, and what has no room is not taken; broken: sockets-send-rest
+// attack 69 U: the peer takes little at a time, and the sends of a connection wait; what is written goes whole and in order, and what has no room is not taken
 #[test]
 fn what_is_written_goes_whole_though_the_peer_takes_it_in_parts() {
     let (net, stack) = pair();
@@ -63,6 +63,22 @@ fn what_is_written_goes_whole_though_the_peer_takes_it_in_parts() {
     stack.borrow_mut().stream(1).window = usize::MAX;
     connection.finish(SOON).unwrap();
     assert_eq!(stack.borrow_mut().stream(1).got.len(), 40_000 + 10344);
+}
+
+// attack 69 U: netstackd does at once what was written, and tells only who waits for it; whoever does is told; broken: sockets-calm
+#[test]
+fn who_waits_for_what_was_written_is_told() {
+    let (net, stack) = pair();
+    stack.borrow_mut().prompt = true;
+    let mut connection = net.connect(peer(), SOON).unwrap();
+    assert_eq!(connection.try_write(b"he"), Ok(Some(2)));
+    assert_eq!(net.wait(SOON), Ok(1));
+    assert_eq!(stack.borrow().unseen, 1, "nobody waits for that");
+    assert_eq!(connection.try_write(b"llo"), Ok(Some(3)));
+    connection.settle(SOON).unwrap();
+    connection.finish(SOON).unwrap();
+    let mut stack = stack.borrow_mut();
+    assert_eq!((stack.unseen, &stack.stream(1).got[..]), (1, &b"hello"[..]));
 }
 
 #[test]

@@ -10,9 +10,9 @@ use core::net::SocketAddr;
 
 use nexus_mmio::SharedMut;
 use nexus_mmio::fake::{FakeMemory, FakePeer};
-use nexus_proto::socket::ring::{self as wire, ENTRIES, Echo, OPS, Target};
+use nexus_proto::socket::ring::{self as wire, CALM, ENTRIES, Echo, OPS, Target};
 use nexus_proto::{Zero, read_payload};
-use nexus_ring::{Consumer, DONE, Driver, Ops, Request};
+use nexus_ring::{Consumer, DONE, Driver, Ops, Request, Submission};
 use nexus_rt::abi::Error as KernelError;
 use nexus_rt::{CallError, Deadline};
 use zerocopy::IntoBytes;
@@ -87,6 +87,18 @@ pub(super) struct Stack {
     /// Until when it was waited for last.
     pub(super) until: Deadline,
     pub(super) attached: usize,
+    /// Of each send, how many bytes were taken; and sends that wait, by socket.
+    taken: BTreeMap<u16, usize>,
+    sending: BTreeMap<u64, usize>,
+    /// Bytes were taken of a send that is not done.
+    moved: bool,
+    /// Something was done that even a calm client waits for.
+    loud: bool,
+    /// Times that something was done of which a calm client was not told before it gave up.
+    pub(super) unseen: usize,
+    /// So many times the peer of the first socket asks, each time when it has its answer.
+    pub(super) asks: usize,
+    asked: usize,
 }
 
 impl Stack {
@@ -114,6 +126,13 @@ impl Stack {
             waited: 0,
             until: Deadline::NEVER,
             attached: 0,
+            taken: BTreeMap::new(),
+            sending: BTreeMap::new(),
+            moved: false,
+            loud: false,
+            unseen: 0,
+            asks: 0,
+            asked: 0,
         }
     }
 
@@ -125,6 +144,8 @@ impl Stack {
 
     fn forget(&mut self) {
         self.held.clear();
+        self.taken.clear();
+        self.sending.clear();
         for (number, sock) in core::mem::take(&mut self.sockets) {
             if let Sock::Connection(stream) = sock {
                 self.remains.push((number, stream));
@@ -163,13 +184,27 @@ impl Stack {
 
     /// Does what can be done; true when something was.
     pub(super) fn step(&mut self) -> bool {
+        loop {
+            let any = self.once();
+            if any || !core::mem::take(&mut self.moved) {
+                return any;
+            }
+        }
+    }
+
+    fn once(&mut self) -> bool {
         if core::mem::take(&mut self.dies_before) {
             self.die();
             return true;
         }
         while let Ok(Some(request)) = self.driver.take() {
+            let Submission { op, arg, .. } = request.submission();
+            if op == wire::SEND {
+                *self.sending.entry(arg).or_default() += 1;
+            }
             self.held.push(request);
         }
+        self.asks();
         if self.silent {
             return false;
         }
@@ -186,12 +221,30 @@ impl Stack {
                     let bytes = bytes.get(..bytes.len().min(room)).unwrap();
                     // Where its client, or a test, harms the ring, there is nobody to answer.
                     let _ = self.driver.write(&request, 0, bytes);
+                    let Submission { op, arg, id, .. } = request.submission();
+                    if op == wire::SEND {
+                        self.taken.remove(&id);
+                        self.sending.entry(arg).and_modify(|sends| *sends -= 1);
+                    }
+                    self.loud |= !(CALM.contains(&op) && status == DONE);
                     any |= self.driver.complete(request, status, len).is_ok();
                 }
                 None => self.held.push(request),
             }
         }
         any
+    }
+
+    /// The peer asks, when it has an answer.
+    fn asks(&mut self) {
+        let (asks, asked) = (self.asks, self.asked);
+        if let Some(Sock::Connection(stream)) = self.sockets.get_mut(&1).filter(|_| asks > 0) {
+            if stream.got.len() == 3 * asked && asked < asks {
+                stream.sent.extend(b"ask");
+                self.asked += 1;
+            }
+            stream.sent_all = stream.got.len() == 3 * asks;
+        }
     }
 
     /// The answer to a request: status, bytes, how many; none while it waits.
@@ -254,13 +307,13 @@ impl Stack {
                 }
                 None => Err(wire::NO_SOCKET),
             },
-            op => return self.of_socket(op, number, &data, target),
+            op => return self.of_socket((op, submission.id), number, &data, target),
         })
     }
 
     fn of_socket(
         &mut self,
-        op: u8,
+        (op, id): (u8, u16),
         number: u64,
         data: &[u8],
         target: Option<Target>,
@@ -277,13 +330,16 @@ impl Stack {
             (wire::SEND, Sock::Connection(stream)) if stream.got_all => Err(wire::CLOSED),
             (wire::SEND, Sock::Connection(stream)) => {
                 let bytes = &data[24..24 + target.unwrap().len as usize];
-                let len = bytes.len().min(most).min(stream.window);
-                if len == 0 {
+                let taken = self.taken.entry(id).or_default();
+                let len = (bytes.len() - *taken).min(most).min(stream.window);
+                stream.window -= len;
+                stream.got.extend_from_slice(&bytes[*taken..*taken + len]);
+                *taken += len;
+                if *taken < bytes.len() {
+                    self.moved |= len > 0;
                     return None;
                 }
-                stream.window -= len;
-                stream.got.extend_from_slice(&bytes[..len]);
-                Ok((Vec::new(), len as u32))
+                Ok((Vec::new(), bytes.len() as u32))
             }
             (wire::RECEIVE, Sock::Connection(stream)) => {
                 let len = room.min(most).min(stream.sent.len());
@@ -292,6 +348,9 @@ impl Stack {
                 }
                 let bytes: Vec<u8> = stream.sent.drain(..len).collect();
                 Ok((bytes, len as u32))
+            }
+            (wire::FINISH, _) if self.sending.get(&number).is_some_and(|sends| *sends > 0) => {
+                return None;
             }
             (wire::FINISH, Sock::Connection(stream)) => {
                 stream.got_all = true;
@@ -380,6 +439,23 @@ impl<M: SharedMut> Link<M> for FakeLink {
             false if stack.gone => Err(KernelError::PeerGone),
             false if stack.noisy => Ok(()),
             false => Err(KernelError::TimedOut),
+        }
+    }
+
+    /// In one step, and not for what a calm client does not wait for.
+    fn tell_and_wait(&mut self, calm: bool, until: Deadline) -> Result<(), KernelError> {
+        self.0.borrow_mut().told += 1;
+        self.0.borrow_mut().loud = false;
+        let mut done = false;
+        loop {
+            let waited = Link::<M>::wait(self, until);
+            let mut stack = self.0.borrow_mut();
+            stack.unseen += usize::from(done && waited.is_err());
+            done = waited.is_ok();
+            if waited.is_err() || !calm || stack.loud {
+                return waited;
+            }
+            stack.waited -= 1;
         }
     }
 }

@@ -3,12 +3,11 @@
 use nexus_mmio::SharedMut;
 use nexus_proto::Operation;
 use nexus_proto::socket::Wait;
-use nexus_proto::socket::ring::{self as wire, CALM};
+use nexus_proto::socket::ring::CALM;
 use nexus_ring::{DONE, Request};
 use nexus_rt::{ReplyTo, Tell};
 
 use super::Side;
-use super::ask::HEAD;
 
 /// How a client waits.
 #[derive(Debug, Default)]
@@ -38,10 +37,9 @@ impl Call {
     }
 
     /// A request was done.
-    pub(super) fn note(&mut self, request: &Request, status: u8, len: usize) {
-        let asked = request.submission();
-        let whole = asked.op != wire::SEND || len + HEAD >= asked.len as usize;
-        self.loud |= !(CALM.contains(&asked.op) && status == DONE && whole);
+    pub(super) fn note(&mut self, request: &Request, status: u8) {
+        let op = request.submission().op;
+        self.loud |= !(CALM.contains(&op) && status == DONE);
     }
 
     /// Something was done of which the client is told in any case.

@@ -290,7 +290,7 @@ impl<M: SharedMut> Session<M> {
                 Ok(Step::Done(len)) => (DONE, len),
                 Err(status) => (status, 0),
             };
-            self.call.note(&request, status, len);
+            self.call.note(&request, status);
             // Nobody waits for it when the attachment is over.
             let _ = self.side.complete(request, status, u32::try_from(len).unwrap_or(0));
             if left == 0 {

@@ -23,7 +23,9 @@ fn answer() -> Message {
 fn call(world: &mut World, service: u32, reply: Handle, calm: bool) -> nexus_rt::Answer {
     let (sender, now) = (Sender { service_id: service, incarnation: 1 }, world.now);
     let (ask, reply) = (Wait::new(calm), ReplyTo::by(reply));
-    world.server.wait(sender, ask, reply, |server| drop(server.turn(now)))
+    world.server.wait(sender, ask, reply, |server| {
+        let _ = server.turn(now);
+    })
 }
 
 /// A client with a connection, and the peer's end of it.
@@ -33,6 +35,7 @@ fn connected(world: &mut World) -> (Client, u64, smoltcp::iface::SocketHandle) {
     let socket = world.connection(&mut a, 7);
     world.until(|world| world.peer.tcp(peer).may_send());
     a.look();
+    let _ = host::signals();
     (a, socket, peer)
 }
 

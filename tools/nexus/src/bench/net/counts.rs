@@ -69,9 +69,9 @@ const LOADS: [Load; 8] = [
     load("tcp_in", Each::In, 14_000, 40, [15, 2]),
     load("icmp", Each::One, 60_000, 40, [80, 15]),
     load("tcp", Each::One, 70_000, 40, [90, 15]),
-    load("page_closed_1", Each::One, 550_000, 50, [260, 40]),
+    load("page_closed_1", Each::One, 390_000, 40, [180, 40]),
     load("page_kept_1", Each::One, 280_000, 40, [100, 15]),
-    load("page_closed_8", Each::One, 400_000, 50, [180, 30]),
+    load("page_closed_8", Each::One, 290_000, 40, [120, 30]),
     load("page_kept_8", Each::One, 180_000, 40, [60, 12]),
 ];
 
