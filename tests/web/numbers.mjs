@@ -84,7 +84,7 @@ test("a rule is allowed for the reason that `why` says", async () => {
       all.map((one) => [one.querySelector("code").textContent, one.querySelector("dd").textContent])));
     for (const { DEVICE, OWNER, "BY RULE": rule } of owners) {
       const lines = await ask(`why ${OWNER} ${DEVICE}`);
-      const text = lines.map((line) => line.trim()).join(" ");
+      const text = lines.join(" ").replace(/\s+/g, " ");
       assert(text.startsWith(`allowed: ${OWNER} may hold ${DEVICE} by rule ${rule} `), text);
       assert(text.includes(`reason ${rules[rule]} rights`), `${rule}: ${rules[rule]} | ${text}`);
     }

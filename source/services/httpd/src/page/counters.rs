@@ -56,7 +56,11 @@ fn time_row(snapshot: &Snapshot, index: usize, time: &Time) -> Markup {
         tr {
             th scope="row" { @match time.priority { Some(number) => { small { "priority " } (number) }, None => { "idle" } } }
             td data-l="Whose" {
-                @if time.priority.is_none() { "nothing runs" } @else { (services.join(", ")) }
+                @match (time.priority, services.as_slice()) {
+                    (None, _) => { "nothing runs" },
+                    (_, []) => { span .soft { "no service as a whole" } },
+                    (_, all) => { (all.join(", ")) },
+                }
             }
             td .mem.m data-l="Share" {
                 (part(time.permille.into(), &path("permille"), "share of the time")) " "
