@@ -70,7 +70,7 @@ impl Defence {
                 let found = self.caught_by.as_ref().is_some_and(|by| !proof(by));
                 name == "os" && self.system.is_none() && found
             }
-            Test::Assure(_) => false,
+            Test::Assure(_) | Test::Web(_) => false,
         }
     }
 

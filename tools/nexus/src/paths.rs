@@ -77,8 +77,11 @@ pub fn is_kept(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == DISK || ending == HEADS)
 }
 
+/// Where npm puts what it installs.
+pub const MODULES: &str = "node_modules";
+
 /// The files below `root`, from there, without what git keeps, what is in `without`, what cargo
-/// has built, disks and what is kept of them.
+/// has built, what npm has installed, disks and what is kept of them.
 ///
 /// # Errors
 /// When an entry cannot be read.
@@ -91,7 +94,11 @@ pub fn files(root: &Path, without: &[&Path]) -> Result<BTreeSet<PathBuf>> {
             let entry = entry?;
             let path = entry.path();
             let named = |name: &str| entry.file_name() == name;
-            if named(".git") || named("target") || without.contains(&path.as_path()) {
+            if named(".git")
+                || named("target")
+                || named(MODULES)
+                || without.contains(&path.as_path())
+            {
                 continue;
             }
             if entry.file_type()?.is_dir() {
@@ -116,7 +123,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     }
     for entry in from.read_dir().with_context(|| format!("reading {}", from.display()))? {
         let name = entry?.file_name();
-        if name != "target" && name != "build" && !is_kept(Path::new(&name)) {
+        if name != "target" && name != "build" && name != MODULES && !is_kept(Path::new(&name)) {
             copy_tree(&from.join(&name), &to.join(&name))?;
         }
     }

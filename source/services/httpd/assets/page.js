@@ -141,8 +141,9 @@
     const of = (event) => event.target.closest(".node")?.dataset.n ?? null;
     graph.addEventListener("pointerover", (event) => light(of(event)));
     graph.addEventListener("pointerleave", () => light(null));
-    graph.addEventListener("focusin", (event) => light(of(event)));
-    graph.addEventListener("focusout", () => light(null));
+    // A drawing that listens to these itself is a stop of the Tab key, at which there is nothing.
+    graph.parentElement.addEventListener("focusin", (event) => light(of(event)));
+    graph.parentElement.addEventListener("focusout", () => light(null));
   });
 
   refresh();

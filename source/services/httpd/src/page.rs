@@ -11,6 +11,7 @@ mod ledger;
 mod live;
 mod rules;
 mod services;
+mod table;
 mod tiles;
 
 use alloc::string::String;
@@ -64,7 +65,7 @@ fn top(snapshot: &Snapshot) -> Markup {
             div .bar {
                 h1 { "Nexus" }
                 p #pulse { "up " (live(snapshot.uptime_ms, "uptime_ms", As::Duration)) }
-                nav {
+                nav aria-label="Parts of this page" {
                     @for (id, name) in [
                         ("graph", "Graph"), ("denials", "Denials"), ("devices", "Devices"),
                         ("services", "Services"), ("counters", "Counters"), ("ledger", "Ledger"), ("rules", "Rules"),

@@ -48,9 +48,9 @@ pub fn gaps(catalogue: &Catalogue, entries: &[Entry]) -> Vec<Gap> {
     gaps
 }
 
-/// Tests of attacks that are not among those that `ran` and passed.
+/// Tests of attacks that are not among those that `ran` and passed; those in a browser only where there is a `browser`.
 #[must_use]
-pub fn not_run<'a>(entries: &'a [Entry], ran: &BTreeSet<String>) -> Vec<&'a Entry> {
-    let missing = |entry: &&Entry| entry.test.in_ci() && !ran.contains(&entry.test.name());
+pub fn not_run<'a>(entries: &'a [Entry], ran: &BTreeSet<String>, browser: bool) -> Vec<&'a Entry> {
+    let missing = |entry: &&Entry| entry.test.in_ci(browser) && !ran.contains(&entry.test.name());
     entries.iter().filter(missing).collect()
 }

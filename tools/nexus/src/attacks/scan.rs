@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// Where tests are.
 const TOPS: [&str; 5] = ["source", "system", "tests", "tools", "examples"];
 
+/// How the names of files end that may have tests.
+const ENDINGS: [&str; 3] = ["rs", "toml", "mjs"];
+
 /// Where the fuzz targets are, each a function with the name of its target.
 const FUZZ_TARGETS: &str = "tests/fuzz/src/targets/";
 
@@ -50,7 +53,7 @@ pub(super) struct Known<'a> {
     pub(super) proofs: Vec<(String, String)>,
 }
 
-/// Reads every Rust and TOML file of the tree.
+/// Reads every Rust, TOML and JavaScript file of the tree.
 ///
 /// # Errors
 /// When one cannot be read.
@@ -91,16 +94,15 @@ pub(super) fn unnamed(broken: &[Defence], entries: &[Entry]) -> Vec<Fault> {
     broken.iter().filter(|defence| !named(&defence.name)).map(fault).collect()
 }
 
-/// Rust and TOML files in `directory`, by name.
+/// Rust, TOML and JavaScript files in `directory`, by name.
 pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let Ok(entries) = directory.read_dir() else { return Ok(found) };
     for entry in entries {
         let path = entry?.path();
-        if path.is_dir() && !path.ends_with("target") {
+        if path.is_dir() && !path.ends_with("target") && !path.ends_with(paths::MODULES) {
             found.extend(files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "toml")
-        {
+        } else if path.extension().is_some_and(|ending| ENDINGS.iter().any(|one| ending == *one)) {
             found.push(path);
         }
     }
@@ -119,6 +121,10 @@ pub(super) struct File<'a> {
 impl File<'_> {
     fn is_rust(&self) -> bool {
         self.short.ends_with(".rs")
+    }
+
+    fn is_script(&self) -> bool {
+        self.short.ends_with(".mjs")
     }
 
     /// Adds what the lines of this file say.
@@ -167,7 +173,7 @@ impl File<'_> {
     /// What a line comment says.
     fn comment<'a>(&self, line: &'a str) -> Option<&'a str> {
         let line = line.trim_start();
-        match self.is_rust() {
+        match self.is_rust() || self.is_script() {
             true => line.strip_prefix("//").map(|text| text.trim_start_matches('/')),
             false => line.strip_prefix('#'),
         }
@@ -194,6 +200,9 @@ impl File<'_> {
         let Some((line, number)) = below.filter(|(line, _)| !line.trim().is_empty()) else {
             return Ok(Err(nothing()));
         };
+        if self.is_script() {
+            return Ok(of_script(line).ok_or_else(nothing));
+        }
         if !self.is_rust() {
             return Ok(self.of_toml(line, known).unwrap_or_else(|| Err(nothing())));
         }
@@ -272,6 +281,12 @@ impl File<'_> {
             None => None,
         }
     }
+}
+
+/// The test of a browser that begins in this line: `test("what holds", …`.
+fn of_script(line: &str) -> Option<Test> {
+    let (name, _) = line.strip_prefix("test(\"")?.split_once('"')?;
+    Some(Test::Web(name.to_owned()))
 }
 
 /// `claim` and its test, when everything that it names is there, and the test notices what it says.

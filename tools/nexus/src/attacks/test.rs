@@ -25,6 +25,8 @@ pub enum Test {
     Step(String),
     /// A step of `cargo nexus assure`.
     Assure(String),
+    /// A test of the page in a browser (tests/web).
+    Web(String),
     /// A fuzz target whose corpus is replayed.
     Fuzz(String),
 }
@@ -43,6 +45,7 @@ impl Test {
         match self {
             Test::Proof { service, id } => format!("proof {service} {id}"),
             Test::System(name) => format!("system {name}"),
+            Test::Web(name) => format!("web {name}"),
             Test::Step(name) | Test::Assure(name) => format!("step {name}"),
             Test::Host { .. } | Test::Refusal(_) | Test::Fuzz(_) => {
                 self.on_host().map_or_else(String::new, |(binary, path)| format!("{binary} {path}"))
@@ -57,7 +60,11 @@ impl Test {
             Test::Host { binary, path } => Some((binary, path)),
             Test::Refusal(_) => Some((REFUSALS[0], REFUSALS[1])),
             Test::Fuzz(name) => Some((REPLAY, name)),
-            Test::Proof { .. } | Test::System(_) | Test::Step(_) | Test::Assure(_) => None,
+            Test::Proof { .. }
+            | Test::System(_)
+            | Test::Step(_)
+            | Test::Assure(_)
+            | Test::Web(_) => None,
         }
     }
 
@@ -70,7 +77,7 @@ impl Test {
             Test::Proof { id, .. } => format!("proof {id}"),
             Test::Assure(name) => format!("assure {name}"),
             Test::Fuzz(name) => format!("fuzz {name}"),
-            Test::System(_) | Test::Step(_) => self.name(),
+            Test::System(_) | Test::Step(_) | Test::Web(_) => self.name(),
         }
     }
 
@@ -87,13 +94,19 @@ impl Test {
             Test::System(name) => format!("cargo nexus test-os --system tests/systems/{name}"),
             Test::Step(name) => format!("cargo nexus ci --only {name}"),
             Test::Assure(name) => format!("cargo nexus assure --only {name}"),
+            Test::Web(_) => "NEXUS_WEB=1 cargo nexus ci --only web".to_owned(),
             Test::Fuzz(name) => format!("cargo nexus fuzz {name}"),
         }
     }
 
-    /// True when it belongs to `cargo nexus ci`, and not to longer runs alone.
+    /// True when it belongs to `cargo nexus ci`, and not to longer runs alone. `browser` says whether that looks at
+    /// the page in one.
     #[must_use]
-    pub fn in_ci(&self) -> bool {
-        !matches!(self, Test::Assure(_))
+    pub fn in_ci(&self, browser: bool) -> bool {
+        match self {
+            Test::Assure(_) => false,
+            Test::Web(_) => browser,
+            _ => true,
+        }
     }
 }

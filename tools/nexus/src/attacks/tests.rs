@@ -155,6 +155,18 @@ fn test_fuzz_target() {
 }
 
 #[test]
+fn test_browser() {
+    let text = format!("// {GOOD}\n// More.\ntest(\"a frame stays empty\", async () => {{\n}});\n");
+    let test = one("tests/web/others.mjs", &text).test;
+    assert_eq!(test, Test::Web("a frame stays empty".into()));
+    assert_eq!(test.name(), "web a frame stays empty");
+    let found = fault("tests/web/others.mjs", &format!("// {GOOD}\nconst a = 1;\n"));
+    assert!(found.what.contains("nothing below it that runs"));
+    let bound = format!("// {GOOD}; broken: a-check\ntest(\"a\", f);\n");
+    assert!(!scanned("tests/web/others.mjs", &bound).faults.is_empty(), "no run leaves one out");
+}
+
+#[test]
 fn test_faults_say_where_and_what_to_do() {
     for (line, what) in [
         ("attack 4 U: a; b", "there is no attack 4"),
@@ -295,15 +307,19 @@ fn test_what_did_not_run() {
         entry(1, 'U', host("t")),
         entry(1, 'P', Test::Assure("long".into())),
         entry(2, 'Q', Test::System("s".into())),
+        entry(2, 'Q', Test::Web("a frame stays empty".into())),
     ];
-    let ran = |names: &[&str]| -> usize {
+    let not_run = |names: &[&str], browser| -> usize {
         let names: BTreeSet<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        not_run(&entries, &names).len()
+        not_run(&entries, &names, browser).len()
     };
+    let ran = |names: &[&str]| not_run(names, false);
     assert_eq!(ran(&[]), 2);
     assert_eq!(ran(&["pack t"]), 1);
     assert_eq!(ran(&["pack t2", "system s"]), 1);
     assert_eq!(ran(&["pack t", "system s"]), 0);
+    assert_eq!(not_run(&["pack t", "system s"], true), 1, "a browser looked, and not at this");
+    assert_eq!(not_run(&["pack t", "system s", "web a frame stays empty"], true), 0);
 }
 
 #[test]

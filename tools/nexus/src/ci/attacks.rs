@@ -1,5 +1,6 @@
 //! Every attack has a test, and each of these tests ran and passed in this very run.
 
+use super::web;
 use crate::attacks::{Catalogue, gaps, not_run, page, place_of_page, scan};
 use crate::steps::outcome::Outcome;
 use anyhow::Result;
@@ -13,7 +14,7 @@ pub(super) fn check(ran: &BTreeSet<String>) -> Result<Outcome> {
     scan.faults.iter().for_each(|fault| println!("{fault}"));
     let gaps = gaps(&catalogue, &scan.entries);
     gaps.iter().for_each(|gap| println!("{gap}"));
-    let missing = not_run(&scan.entries, ran);
+    let missing = not_run(&scan.entries, ran, web::is_asked());
     for entry in &missing {
         println!("{}:{}: did not run and pass: {}", entry.file, entry.line, entry.test.name());
     }

@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 use maud::{Markup, html};
 
 use super::live::{As, live, part, text};
+use super::table::columns;
 use crate::model::{Card, Disk, Log, Network, Snapshot, Store, Time};
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     html! {
-        section #counters {
-            h2 { "Counters" }
+        section #counters aria-labelledby="of-counters" {
+            h2 #of-counters { "Counters" }
             @if !snapshot.times.is_empty() { (times(snapshot)) }
             div .groups {
                 @if let Some(of) = &snapshot.disk { (disk(of)) }
@@ -32,7 +33,8 @@ fn times(snapshot: &Snapshot) -> Markup {
     html! {
         h3 { "Time of each priority" }
         table .times {
-            thead { tr { th { "What runs" } th { "Whose" } th { "Share" } th .n { "Time" } } }
+            caption .away { "How long each priority ran, and how long nothing did" }
+            (columns(&[("What runs", false), ("Whose", false), ("Share", false), ("Time", true)]))
             tbody {
                 @for (index, time) in ran.into_iter().rev().chain(idle) {
                     (time_row(snapshot, index, time))
@@ -54,10 +56,14 @@ fn time_row(snapshot: &Snapshot, index: usize, time: &Time) -> Markup {
         tr {
             th scope="row" { @match time.priority { Some(number) => { small { "priority " } (number) }, None => { "idle" } } }
             td data-l="Whose" {
-                @if time.priority.is_none() { "nothing runs" } @else { (services.join(", ")) }
+                @match (time.priority, services.as_slice()) {
+                    (None, _) => { "nothing runs" },
+                    (_, []) => { span .soft { "no service as a whole" } },
+                    (_, all) => { (all.join(", ")) },
+                }
             }
             td .mem.m data-l="Share" {
-                (part(time.permille.into(), &path("permille"))) " "
+                (part(time.permille.into(), &path("permille"), "share of the time")) " "
                 (live(time.permille, &path("permille"), As::Share))
             }
             td .n data-l="Time" { (live(time.ms, &path("ms"), As::Duration)) }

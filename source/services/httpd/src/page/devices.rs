@@ -5,17 +5,19 @@ use alloc::format;
 use maud::{Markup, html};
 
 use super::live::{As, live, text};
+use super::table::columns;
 use crate::model::{Device, Snapshot};
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     html! {
-        section #devices {
-            h2 { "Devices" }
+        section #devices aria-labelledby="of-devices" {
+            h2 #of-devices { "Devices" }
             table .cards {
-                thead { tr {
-                    th { "Device" } th { "Owner" } th { "By rule" } th { "Writes" }
-                    th .n { "Interrupts" } th { "Memory it reaches" }
-                } }
+                caption .away { "Devices, and who has each by which rule" }
+                (columns(&[
+                    ("Device", false), ("Owner", false), ("By rule", false), ("Writes", false), ("Interrupts", true),
+                    ("Memory it reaches", false),
+                ]))
                 tbody {
                     @for (index, device) in snapshot.devices.iter().enumerate() {
                         (row(snapshot, index, device))

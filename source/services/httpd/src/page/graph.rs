@@ -11,8 +11,8 @@ use crate::model::{Device, Service, Snapshot};
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     let (graph, apart) = machine(snapshot).graph();
     html! {
-        section #graph {
-            h2 { "Who owns what, by which rule" }
+        section #graph aria-labelledby="of-graph" {
+            h2 #of-graph { "Who owns what, by which rule" }
             p .legend {
                 span .key.k-device { "device" } span .key.k-owner { "its owner" }
                 span .key.k-service { "who shares memory with it, to ask it" }

@@ -7,13 +7,14 @@ use maud::{Markup, html};
 use nexus_words::amount::number;
 
 use super::live::{As, live, text};
+use super::table::columns;
 use crate::model::{Chain, Record, Snapshot};
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     let ledger = &snapshot.ledger;
     html! {
-        section #ledger {
-            h2 { "The ledger" }
+        section #ledger aria-labelledby="of-ledger" {
+            h2 #of-ledger { "The ledger" }
             p .chain data-chain=(ledger.chain.state) {
                 b { "Chain " (text(ledger.chain.state, "ledger.chain.state")) "." } " "
                 span #verdict { (verdict(&ledger.chain)) }
@@ -23,7 +24,7 @@ pub(super) fn section(snapshot: &Snapshot) -> Markup {
             }
             p .soft.hash { "Head: record " (live(ledger.records, "ledger.records", As::Number)) ", "
                 code { (text(&ledger.head, "ledger.head")) } }
-            (rows(&ledger.last, "ledger.last"))
+            (rows(&ledger.last, "ledger.last", "The last records, newest first"))
         }
     }
 }
@@ -44,14 +45,15 @@ fn verdict(chain: &Chain) -> String {
     }
 }
 
-/// Records, newest first.
-pub(super) fn rows(records: &[Record], path: &str) -> Markup {
+/// Records, newest first; `what` they are is told to who does not see where they stand.
+pub(super) fn rows(records: &[Record], path: &str, what: &str) -> Markup {
     html! {
         table .records {
-            thead { tr {
-                th .n { "No." } th .n { "Second" } th { "Asked by" } th { "What" } th { "Service" }
-                th { "Device" } th { "Why" }
-            } }
+            caption .away { (what) }
+            (columns(&[
+                ("No.", true), ("Second", true), ("Asked by", false), ("What", false), ("Service", false),
+                ("Device", false), ("Why", false),
+            ]))
             tbody data-rows=(path) {
                 @for record in records.iter().rev() { (row(record)) }
             }

@@ -56,15 +56,15 @@ pub(super) fn text(value: &str, path: &str) -> Markup {
     html! { span data-v=(path) { (value) } }
 }
 
-/// How much is used of what may be.
-pub(super) fn meter(used: u64, most: u64, path: &str) -> Markup {
+/// How much is used of what may be; `what` is told to who does not see it.
+pub(super) fn meter(used: u64, most: u64, path: &str, what: &str) -> Markup {
     html! {
-        meter min="0" max=(most.max(1)) value=(used) high=(most.max(1) / 10 * 9)
+        meter aria-label=(what) min="0" max=(most.max(1)) value=(used) high=(most.max(1) / 10 * 9)
             data-v=(format!("{path}.used")) data-as="meter" {}
     }
 }
 
-/// A part of a whole, in thousandths, of which none is too much.
-pub(super) fn part(permille: u64, path: &str) -> Markup {
-    html! { meter min="0" max="1000" value=(permille) data-v=(path) data-as="meter" {} }
+/// A part of a whole, in thousandths, of which none is too much; `what` as for [`meter`].
+pub(super) fn part(permille: u64, path: &str, what: &str) -> Markup {
+    html! { meter aria-label=(what) min="0" max="1000" value=(permille) data-v=(path) data-as="meter" {} }
 }

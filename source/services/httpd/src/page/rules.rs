@@ -6,8 +6,8 @@ use crate::model::Snapshot;
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     html! {
-        section #rules {
-            h2 { "What is allowed" }
+        section #rules aria-labelledby="of-rules" {
+            h2 #of-rules { "What is allowed" }
             p .soft { "Everything else is denied." }
             dl .rules {
                 @for rule in &snapshot.rules {

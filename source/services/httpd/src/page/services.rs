@@ -6,17 +6,19 @@ use alloc::vec::Vec;
 use maud::{Markup, html};
 
 use super::live::{As, live, meter, text};
+use super::table::columns;
 use crate::model::{Service, Snapshot, Use};
 
 pub(super) fn section(snapshot: &Snapshot) -> Markup {
     html! {
-        section #services {
-            h2 { "Services, and their lives" }
+        section #services aria-labelledby="of-services" {
+            h2 #of-services { "Services, and their lives" }
             table .cards {
-                thead { tr {
-                    th { "Service" } th { "State" } th .n { "Lives" } th .n { "For" } th { "Memory" }
-                    th .n { "Holds" } th { "May call" }
-                } }
+                caption .away { "Services, how each stands, and what it uses" }
+                (columns(&[
+                    ("Service", false), ("State", false), ("Lives", true), ("For", true), ("Memory", false),
+                    ("Holds", true), ("May call", false),
+                ]))
                 tbody {
                     @for (index, service) in snapshot.services.iter().enumerate() {
                         (row(snapshot, index, service))
@@ -61,7 +63,7 @@ fn row(snapshot: &Snapshot, index: usize, service: &Service) -> Markup {
 
 fn used(memory: &Use, path: &str) -> Markup {
     html! {
-        (meter(memory.used, memory.most, path)) " "
+        (meter(memory.used, memory.most, path, "memory used")) " "
         (live(memory.used, &format!("{path}.used"), As::Size)) " "
         small { "of " (As::Size.text(memory.most)) }
     }

@@ -14,7 +14,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 const LEAVE: &[u8] = b"\x1dx";
 
 /// A terminal with a system behind it.
-pub(super) struct Session {
+#[derive(Debug)]
+pub(crate) struct Session {
     child: Child,
     keyboard: ChildStdin,
     bytes: Receiver<u8>,
@@ -23,7 +24,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Starts `command` and goes on to its prompt; what was printed before that.
-    pub(super) fn start(command: &mut Command) -> Result<(Session, Vec<String>)> {
+    pub(crate) fn start(command: &mut Command) -> Result<(Session, Vec<String>)> {
         let (reader, writer) = pipe()?;
         command.stdin(Stdio::piped()).stdout(writer.try_clone()?).stderr(writer);
         let mut child = command.spawn().context("starting the session")?;
@@ -38,7 +39,7 @@ impl Session {
     }
 
     /// Types a line; what is printed until the next prompt, or the end.
-    pub(super) fn command(&mut self, typed: &str) -> Result<Vec<String>> {
+    pub(crate) fn command(&mut self, typed: &str) -> Result<Vec<String>> {
         self.keyboard.write_all(format!("{typed}\r").as_bytes())?;
         let echo = format!("{PROMPT}{typed}");
         self.until(|row| row.text() == echo)?;
@@ -47,6 +48,21 @@ impl Session {
             lines.remove(0);
         }
         Ok(lines)
+    }
+
+    /// The next line that is as `wanted`.
+    ///
+    /// # Errors
+    /// It does not come, or the system ends before.
+    pub(crate) fn line(&mut self, wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let byte = self.bytes.recv_timeout(left).context("waiting for a line")?;
+            if let Some(line) = self.row.show(byte).filter(|line| wanted(line)) {
+                return Ok(line);
+            }
+        }
     }
 
     /// The lines that end before the row is as wanted, or before the end.
@@ -91,7 +107,7 @@ fn listen(mut reader: PipeReader) -> Receiver<u8> {
 }
 
 /// The row of a terminal that the cursor is in, as far as Nexus and cargo use one.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Row {
     bytes: Vec<u8>,
     column: usize,
@@ -175,6 +191,10 @@ mod tests {
         let (mut session, before) = Session::start(&mut command).unwrap();
         assert_eq!(before, ["up"]);
         assert_eq!(session.command("ps").unwrap(), ["so be it"]);
+        session.keyboard.write_all(b"owners\r").unwrap();
+        assert_eq!(session.line(|line| line.starts_with("so")).unwrap(), "so be it");
+        session.until(|row| row.text() == PROMPT).unwrap();
         assert_eq!(session.command("end").unwrap(), ["so be it"]);
+        assert!(session.line(|_| true).is_err(), "it has ended");
     }
 }
