@@ -38,6 +38,11 @@ fn timebase_hz() -> u64 {
 
 /// `value * to / from` without overflow in between; saturates.
 fn scale(value: u64, to: u64, from: u64) -> u64 {
+    // In two parts: a division of 128 bits takes hundreds of instructions.
+    let (whole, rest) = (value / from, value % from);
+    if let Some(part) = rest.checked_mul(to) {
+        return whole.saturating_mul(to).saturating_add(part / from);
+    }
     let wide = u128::from(value) * u128::from(to) / u128::from(from);
     u64::try_from(wide).unwrap_or(u64::MAX)
 }

@@ -41,7 +41,11 @@ pub async fn connection<R, S: Socket<R>, T: Timer<R>, F: Facts>(
     timer: &T,
     seat: &Seat<'_>,
 ) {
-    let served = until(seat.gives_way(), requests(&mut socket, site, timer, seat)).await;
+    let served = {
+        // Where they stand: a future that is handed on is copied, and this one has a few thousand bytes.
+        let requests = pin!(requests(&mut socket, site, timer, seat));
+        until(seat.gives_way(), requests).await
+    };
     let timeouts = timeouts();
     // What becomes of the end of a connection changes nothing here.
     let _ = match served {
@@ -104,7 +108,9 @@ async fn requests<R, S: Socket<R>, T: Timer<R>, F: Facts>(
             goes_on: &goes_on,
         };
         let keep = if count == REQUESTS { KeepAlive::Close } else { KeepAlive::KeepAlive };
-        if !within(timer, ANSWER_MS, answer(one, site, timer, keep)).await {
+        // As above.
+        let answered = pin!(answer(one, site, timer, keep));
+        if !within(timer, ANSWER_MS, answered).await {
             return End::Broken;
         }
         seat.gets_on();
@@ -169,7 +175,8 @@ where
     let one = One { head, writer: &mut *writer, goes_on };
     let server = Server::custom(&router, Lent(timer), &config, &mut buffer);
     // What a browser may not understand has been looked at before: an error is one of the connection.
-    server.serve(one).await.is_ok() && writer.send().await.is_ok()
+    let served = pin!(server.serve(one));
+    served.await.is_ok() && writer.send().await.is_ok()
 }
 
 /// Tells what is wrong with a request.

@@ -4,7 +4,6 @@ mod good;
 
 pub use good::{good, mend};
 
-use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpListenEndpoint};
@@ -66,7 +65,7 @@ pub fn frames(mut data: &[u8]) -> usize {
     let says = NetworkSays { address, leads_back: Vec::new() };
     let mut now = Instant::from_secs(1);
     let mut stack = Stack::new([2, 0, 0, 0, 0, 1], &says, Seeds::new([1; 4]), now);
-    let ports = listen(&mut stack.sockets);
+    let ports = listen(&mut stack);
     let mut made = 0;
     while let Some((len, rest)) = data.split_first_chunk::<2>() {
         let says = u16::from_le_bytes(*len);
@@ -84,12 +83,13 @@ pub fn frames(mut data: &[u8]) -> usize {
             let mut card = Once(Some(one));
             match stack.way(&Came { head, by: By::Wire }, &ports) {
                 Way::Dropped => {}
-                Way::Heard => stack.ingress(now, &mut card),
-                Way::Opens => stack.open(now, &mut card),
+                Way::Heard => stack.ingress(now, &head, &mut card),
+                Way::Opens => stack.open(now, &head, &mut card),
             }
         }
         stack.maintain(now);
         stack.settle(now);
+        stack.begin(now);
         let _ = stack.egress(now, &mut Once(None));
         let _ = stack.next(now);
         now += Duration::from_secs(1);
@@ -99,17 +99,17 @@ pub fn frames(mut data: &[u8]) -> usize {
 }
 
 /// Sockets that hear something; whose ports these are.
-fn listen(sockets: &mut SocketSet<'static>) -> Ports {
+fn listen(stack: &mut Stack) -> Ports {
     use smoltcp::socket::{tcp, udp};
     let (at, datagrams_at) = (IpListenEndpoint::from(80), IpListenEndpoint::from(5000));
     let room = || tcp::SocketBuffer::new(vec![0; 4096]);
     let mut stream = tcp::Socket::new(room(), room());
     let _ = stream.listen(at);
-    sockets.add(stream);
+    stack.streams.add(stream);
     let room = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; 4], vec![0; 4096]);
     let mut datagrams = udp::Socket::new(room(), room());
     let _ = datagrams.bind(datagrams_at);
-    sockets.add(datagrams);
+    stack.sockets.add(datagrams);
     let mut ports = Ports::default();
     ports.take(NetProtocol::Tcp, at, 0, true);
     ports.take(NetProtocol::Udp, datagrams_at, 0, true);

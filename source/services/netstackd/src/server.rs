@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_millis(1);
 /// At least so long nothing is done when nothing can go: there is no driver, or it takes nothing.
 const NO_CARD: Duration = Duration::from_millis(100);
+/// At least so often it is looked for those who have not gone on with a connection.
+const KEEP: Duration = Duration::from_millis(100);
 /// At most so long nothing is done after a turn in which as many frames came as may.
 const REST_NS: u64 = 2_000_000;
 
@@ -53,6 +55,8 @@ pub struct Server<M, R, S, T> {
     first: usize,
     refusals: Counted<T>,
     denied: Vec<Denied>,
+    /// What had become of streams, and when, as listening sockets were looked at last.
+    kept: (u64, Instant),
     turns: u64,
     connections: u64,
     /// It was told that there is an address.
@@ -92,6 +96,7 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
             first: 0,
             refusals: Counted::new(refusals),
             denied: Vec::new(),
+            kept: (0, Instant::ZERO),
             turns: 0,
             connections: 0,
             told: false,
@@ -213,13 +218,17 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
     /// Looks at what came.
     fn ingress(&mut self, now: Instant) {
         let Some(stack) = &mut self.stack else { return };
+        stack.begin(now);
         // There may be room since the last turn.
-        keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
+        if self.kept.0 != stack.streams.changes() || now >= self.kept.1 + KEEP {
+            keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
+            self.kept = (stack.streams.changes(), now);
+        }
         while let Some(came) = self.card.look(now) {
             match stack.way(&came, &self.ports) {
                 Way::Dropped => self.card.drop_it(),
-                Way::Heard => stack.ingress(now, &mut self.card),
-                Way::Opens => stack.open(now, &mut self.card),
+                Way::Heard => stack.ingress(now, &came.head, &mut self.card),
+                Way::Opens => stack.open(now, &came.head, &mut self.card),
             }
             if came.head.asks().is_some() {
                 keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);

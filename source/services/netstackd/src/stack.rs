@@ -7,6 +7,7 @@ mod lease;
 mod nowhere;
 mod router;
 mod seek;
+mod streams;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -16,7 +17,7 @@ use nexus_proto::socket::Source as From;
 use nexus_sysdesc::{Address, Ip, NetworkSays};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::Device;
-use smoltcp::socket::{Socket, dns, tcp};
+use smoltcp::socket::{dns, tcp};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{
     EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint, IpListenEndpoint, Ipv4Address,
@@ -28,6 +29,7 @@ use crate::numbers::Seeds;
 pub(crate) use heard::Way;
 use router::Told;
 pub(crate) use seek::WAITED;
+pub use streams::{Stream, Streams};
 
 /// Most servers of names that are asked.
 const SERVERS: usize = 4;
@@ -55,8 +57,12 @@ pub struct Stack {
     iface: Interface,
     /// Says when sockets are due where `iface` does not: it speaks with nobody.
     timers: Interface,
-    /// The sockets of all. Those of TCP are taken out by [`remove`](Self::remove).
+    /// The sockets of all but those of TCP.
     pub sockets: SocketSet<'static>,
+    /// Those of TCP, which are taken in and out by [`add`](Self::add) and [`remove`](Self::remove).
+    pub streams: Streams,
+    /// Since the turn began none of `sockets` had nothing to send.
+    others: bool,
     known: known::Known,
     /// Echoes that are waited for.
     pub echoes: Echoes,
@@ -94,6 +100,8 @@ impl Stack {
             iface,
             timers,
             sockets,
+            streams: Streams::default(),
+            others: true,
             known: known::Known::default(),
             echoes: Echoes::default(),
             lease: None,
@@ -131,16 +139,18 @@ impl Stack {
         }
     }
 
-    /// Looks at one frame.
-    pub fn ingress(&mut self, now: Instant, card: &mut impl Device) {
-        let Stack { iface, sockets, .. } = self;
-        iface.poll_ingress_single(now, card, sockets);
+    /// Begins a turn.
+    pub fn begin(&mut self, now: Instant) {
+        self.others = true;
+        self.streams.begin(now);
     }
 
-    /// Sends a frame of each socket that has one. False when none had.
+    /// Sends a frame of each socket that has one. False when none had. Of those that are not of TCP none is looked at
+    /// again in a turn in which none had anything.
     pub fn egress(&mut self, now: Instant, card: &mut impl Device) -> bool {
-        let Stack { iface, sockets, .. } = self;
-        iface.poll_egress(now, card, sockets) != PollResult::None
+        let Stack { iface, timers, sockets, streams, others, .. } = self;
+        *others = *others && iface.poll_egress(now, card, sockets) != PollResult::None;
+        streams.egress(now, (iface, timers), card) || *others
     }
 
     /// Takes what DHCP has come to, and the echoes that came.
@@ -155,11 +165,11 @@ impl Stack {
 
     /// When there is something to do again by time alone.
     pub fn next(&mut self, now: Instant) -> Option<Instant> {
-        let Stack { iface, timers, sockets, router_until, .. } = self;
+        let Stack { iface, timers, sockets, streams, router_until, .. } = self;
         // smoltcp 0.14 forgets when sockets are due where SLAAC has nothing to do (`Interface::poll_at`: of `None` and
         // a time the less is `None`).
         let polled = iface.poll_at(now, sockets).or_else(|| timers.poll_at(now, sockets));
-        let due = polled.into_iter().chain(*router_until).min();
+        let due = polled.into_iter().chain(*router_until).chain(streams.next(now)).min();
         due.into_iter().chain(self.seeks_at(now)).min()
     }
 
@@ -246,28 +256,26 @@ impl Stack {
         (local, to): (IpEndpoint, IpEndpoint),
         number: u64,
         now: Instant,
-    ) -> Result<SocketHandle, NoWay> {
+    ) -> Result<Stream, NoWay> {
         let mut drawn = self.drawn(number, now);
         let from = IpListenEndpoint { addr: Some(local.addr), port: local.port };
         socket.connect(drawn.context(), to, from).map_err(|_| NoWay)?;
-        let handle = self.sockets.add(socket);
-        self.knows(handle);
-        Ok(handle)
+        let stream = self.streams.add(socket);
+        self.knows(stream);
+        Ok(stream)
     }
 
-    /// Takes a socket out.
-    pub fn remove(&mut self, handle: SocketHandle) -> Socket<'static> {
-        self.known.forget(handle);
-        self.sockets.remove(handle)
+    /// Takes a socket of TCP out.
+    pub fn remove(&mut self, stream: Stream) -> tcp::Socket<'static> {
+        self.known.forget(stream);
+        self.streams.remove(stream)
     }
 
     /// True when a connection has this port here.
     #[must_use]
     pub fn has_local(&self, port: u16) -> bool {
-        self.sockets.iter().any(|(_, socket)| match socket {
-            Socket::Tcp(socket) => socket.local_endpoint().is_some_and(|end| end.port == port),
-            _ => false,
-        })
+        let mut all = self.streams.iter().map(|(_, socket)| socket);
+        all.any(|socket| socket.local_endpoint().is_some_and(|end| end.port == port))
     }
 
     /// Asks for the addresses of a name, by a number drawn from `number`.

@@ -5,7 +5,6 @@ use nexus_proto::log::Access;
 use nexus_proto::socket::ring::{self as wire, Echo};
 use nexus_ring::Request;
 use nexus_sysdesc::{Ip, NetProtocol};
-use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint, IpListenEndpoint};
@@ -18,7 +17,7 @@ use super::steps::{Job, Step, most};
 use super::{Pending, Waiting};
 use crate::address::{NONE, of_wire};
 use crate::numbers::Source;
-use crate::stack::WAITED;
+use crate::stack::{Stream, WAITED};
 
 /// For so long a peer may take to accept a connection.
 const CONNECTS: Duration = Duration::from_secs(10);
@@ -98,10 +97,10 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     fn connecting(
         &mut self,
         request: &Request,
-        handle: SocketHandle,
+        handle: Stream,
         until: Instant,
     ) -> Result<Step, u8> {
-        let socket = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle);
+        let socket = self.desk.stack.streams.get(handle);
         let (state, peer) = (socket.state(), socket.remote_endpoint().map(|peer| peer.addr));
         let failed = match state {
             tcp::State::SynSent | tcp::State::SynReceived if self.desk.now < until => {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use nexus_sysdesc::{NetProtocol, Sockets};
 use smoltcp::iface::SocketHandle;
-use smoltcp::socket::{Socket as Any, tcp, udp};
+use smoltcp::socket::{tcp, udp};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
@@ -16,7 +16,7 @@ use super::askers::Askers;
 use super::desk::Ports;
 use super::listener::Listener;
 use super::purse::Purse;
-use crate::stack::Stack;
+use crate::stack::{Stack, Stream};
 
 /// For so long what was let go is still sent.
 const LINGERS: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ pub(crate) enum Socket {
 /// A connection that stood.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) handle: SocketHandle,
+    pub(crate) handle: Stream,
     pub(crate) local: IpEndpoint,
     pub(crate) peer: IpEndpoint,
     /// The client sends no more.
@@ -95,12 +95,18 @@ impl Datagrams {
 /// A socket that nobody has any more.
 #[derive(Debug)]
 struct Leaving {
-    handle: SocketHandle,
-    /// The port of one for datagrams, which stays its own.
-    port: Option<u16>,
+    which: Which,
     until: Instant,
     /// It was reset.
     reset: bool,
+}
+
+/// Which of them it is.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    Stream(Stream),
+    /// One for datagrams, with its port, which stays its own.
+    Datagrams(SocketHandle, u16),
 }
 
 /// What sockets are made of, and what was let go.
@@ -108,6 +114,8 @@ struct Leaving {
 pub(crate) struct Store {
     pub(crate) purse: Purse,
     leaving: Vec<Leaving>,
+    /// What became of streams when those that leave were looked at last, and when they are to be again.
+    looked: (u64, Option<Instant>),
     /// Those that are used again: with those that there are no more than the client may have.
     spare: Vec<tcp::Socket<'static>>,
 }
@@ -157,68 +165,86 @@ impl Store {
         self.purse.take().or_else(|why| {
             // Late segments of a connection that is over are waited for while nobody needs the room.
             let over = |one: &Leaving| {
-                let state = |handle| stack.sockets.get::<tcp::Socket<'_>>(handle).state();
-                one.port.is_none() && state(one.handle) == tcp::State::TimeWait
+                let Which::Stream(stream) = one.which else { return false };
+                stack.streams.get(stream).state() == tcp::State::TimeWait
             };
             let oldest = self.leaving.iter().position(over).ok_or(why)?;
-            let handle = self.leaving.remove(oldest).handle;
-            self.release(handle, stack);
+            let which = self.leaving.remove(oldest).which;
+            self.release(which, stack);
             self.purse.take()
         })
     }
 
     /// Lets a connection go: what was taken is still sent, or the peer is told that it is reset.
-    pub(crate) fn leave(
-        &mut self,
-        handle: SocketHandle,
-        reset: bool,
-        stack: &mut Stack,
-        now: Instant,
-    ) {
-        let socket = stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
+    pub(crate) fn leave(&mut self, handle: Stream, reset: bool, stack: &mut Stack, now: Instant) {
+        let socket = stack.streams.get_mut(handle);
         if reset {
             socket.abort()
         } else {
             socket.close()
         }
         let until = now + if reset { TELLS } else { LINGERS };
-        self.leaving.push(Leaving { handle, port: None, until, reset });
+        self.go(Leaving { which: Which::Stream(handle), until, reset });
     }
 
     /// Lets a socket for datagrams go: those that were taken are still sent.
     fn leave_datagrams(&mut self, one: Datagrams, reset: bool, now: Instant) {
         let until = if reset { now } else { now + TELLS };
         let Datagrams { handle, port, .. } = one;
-        self.leaving.push(Leaving { handle, port: Some(port), until, reset: true });
+        self.go(Leaving { which: Which::Datagrams(handle, port), until, reset: true });
+    }
+
+    fn go(&mut self, one: Leaving) {
+        self.looked.1 = None;
+        self.leaving.push(one);
     }
 
     /// Takes out what is over. When it is time to look again.
     fn settle(&mut self, stack: &mut Stack, ports: &mut Ports, now: Instant) -> Option<Instant> {
-        let mut due = None;
+        if self.leaving.is_empty() {
+            return None;
+        }
+        let (changes, due) = self.looked;
+        if due.is_some_and(|due| now < due) && changes == stack.streams.changes() {
+            return due;
+        }
+        let (mut due, mut soonest) = (None, None);
         for mut one in core::mem::take(&mut self.leaving) {
-            if one.until <= now && !one.reset {
-                stack.sockets.get_mut::<tcp::Socket<'_>>(one.handle).abort();
+            if let (true, Which::Stream(stream)) = (one.until <= now && !one.reset, one.which) {
+                stack.streams.get_mut(stream).abort();
                 (one.reset, one.until) = (true, now + TELLS);
             }
             if one.until <= now || is_over(stack, &one) {
-                if let Some(port) = one.port {
+                if let Which::Datagrams(_, port) = one.which {
                     ports.give(NetProtocol::Udp, port);
                 }
-                self.release(one.handle, stack);
+                self.release(one.which, stack);
                 continue;
             }
+            // What becomes of datagrams is not told.
+            let until = if matches!(one.which, Which::Stream(_)) { one.until } else { now };
+            soonest = Some(soonest.map_or(until, |soonest: Instant| soonest.min(until)));
             due = Some(due.map_or(one.until, |due: Instant| due.min(one.until)));
             self.leaving.push(one);
         }
+        self.looked = (stack.streams.changes(), soonest);
         due
     }
 
     /// Takes a socket out of the stack, and gives back what it cost.
-    fn release(&mut self, handle: SocketHandle, stack: &mut Stack) {
+    fn release(&mut self, which: Which, stack: &mut Stack) {
         self.purse.give();
-        if let Any::Tcp(mut socket) = stack.remove(handle) {
-            socket.abort();
-            self.spare.push(socket);
+        match which {
+            Which::Stream(stream) => {
+                let mut socket = stack.remove(stream);
+                socket.abort();
+                self.spare.push(socket);
+            }
+            Which::Datagrams(handle, _) => {
+                stack.sockets.remove(handle);
+                // There is room for a stream.
+                stack.streams.change();
+            }
         }
     }
 
@@ -231,7 +257,8 @@ impl Store {
 impl Held {
     /// None, of as many as that.
     pub(crate) fn new(may: Sockets) -> Held {
-        let store = Store { purse: Purse::new(may), leaving: Vec::new(), spare: Vec::new() };
+        let (leaving, looked, spare) = (Vec::new(), (0, None), Vec::new());
+        let store = Store { purse: Purse::new(may), leaving, looked, spare };
         Held { store, sockets: BTreeMap::new(), last: 0, before: 0 }
     }
 
@@ -272,14 +299,14 @@ impl Held {
         match pending {
             Pending::Fresh(Ask::Receive { socket, .. }) => match self.get(*socket) {
                 Some(Socket::Connection(one)) => {
-                    let stream = stack.sockets.get::<tcp::Socket<'_>>(one.handle);
+                    let stream = stack.streams.get(one.handle);
                     !stream.can_recv() && stream.may_recv()
                 }
                 _ => false,
             },
             Pending::Sending { socket, .. } => match self.get(*socket) {
                 Some(Socket::Connection(one)) => {
-                    let stream = stack.sockets.get::<tcp::Socket<'_>>(one.handle);
+                    let stream = stack.streams.get(one.handle);
                     !stream.can_send() && stream.may_send()
                 }
                 _ => false,
@@ -334,9 +361,13 @@ impl Held {
 
 /// True when nothing of a socket that was let go is to be sent, or waited for.
 fn is_over(stack: &Stack, one: &Leaving) -> bool {
-    if one.port.is_some() {
-        return stack.sockets.get::<udp::Socket<'_>>(one.handle).send_queue() == 0;
+    match one.which {
+        Which::Datagrams(handle, _) => {
+            stack.sockets.get::<udp::Socket<'_>>(handle).send_queue() == 0
+        }
+        Which::Stream(stream) => {
+            let socket = stack.streams.get(stream);
+            socket.state() == tcp::State::Closed && socket.remote_endpoint().is_none()
+        }
     }
-    let socket = stack.sockets.get::<tcp::Socket<'_>>(one.handle);
-    socket.state() == tcp::State::Closed && socket.remote_endpoint().is_none()
 }

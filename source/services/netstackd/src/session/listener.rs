@@ -6,7 +6,6 @@
 use alloc::vec::Vec;
 
 use nexus_sysdesc::NetProtocol;
-use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpListenEndpoint;
@@ -14,7 +13,7 @@ use smoltcp::wire::IpListenEndpoint;
 use super::held::Store;
 use crate::address::to_wire;
 use crate::rules::Rules;
-use crate::stack::Stack;
+use crate::stack::{Stack, Stream};
 
 /// For so long a peer may have asked for a connection, and not have said that it knows of it.
 const HALF: Duration = Duration::from_secs(5);
@@ -24,7 +23,7 @@ const YIELDS: Duration = Duration::from_secs(1);
 /// A place that a peer can take.
 #[derive(Debug)]
 struct Slot {
-    handle: SocketHandle,
+    handle: Stream,
     /// Since when a peer has it.
     since: Option<Instant>,
 }
@@ -82,10 +81,10 @@ impl Listener {
         let port = self.at.port;
         let (mut free, mut taken) = (false, Vec::new());
         for slot in &mut self.slots {
-            let socket = stack.sockets.get_mut::<tcp::Socket<'_>>(slot.handle);
+            let socket = stack.streams.get(slot.handle);
             match socket.state() {
-                tcp::State::Listen => slot.since = None,
-                tcp::State::Closed => again(slot, self.at, socket),
+                tcp::State::Listen => (slot.since, free) = (None, true),
+                tcp::State::Closed => free |= again(slot, self.at, stack),
                 half => {
                     taken.extend(slot.since.is_none().then_some(slot.handle));
                     let since = *slot.since.get_or_insert(now);
@@ -93,11 +92,10 @@ impl Listener {
                     let peer = socket.remote_endpoint().map(|peer| to_wire(peer.addr));
                     let lets = |peer| rules.takes(service, NetProtocol::Tcp, peer, port);
                     if late || !peer.is_some_and(lets) {
-                        socket.abort();
+                        stack.streams.get_mut(slot.handle).abort();
                     }
                 }
             }
-            free |= socket.state() == tcp::State::Listen;
         }
         taken.into_iter().for_each(|handle| stack.knows(handle));
         free || self.grow_to_backlog(store, stack) || self.evict(stack, now)
@@ -109,13 +107,13 @@ impl Listener {
     }
 
     /// A connection that stands, which is the caller's from now on.
-    pub(crate) fn accept(&mut self, stack: &Stack) -> Option<SocketHandle> {
+    pub(crate) fn accept(&mut self, stack: &Stack) -> Option<Stream> {
         let stood = self.slots.iter().position(|slot| stands(state(stack, slot.handle)))?;
         Some(self.slots.remove(stood).handle)
     }
 
     /// All of its sockets.
-    pub(crate) fn end(self) -> impl Iterator<Item = SocketHandle> {
+    pub(crate) fn end(self) -> impl Iterator<Item = Stream> {
         self.slots.into_iter().map(|slot| slot.handle)
     }
 
@@ -127,7 +125,7 @@ impl Listener {
         let mut socket = store.stream(stack)?;
         // It is new, and the port is not 0.
         let _ = socket.listen(self.at);
-        self.slots.push(Slot { handle: stack.sockets.add(socket), since: None });
+        self.slots.push(Slot { handle: stack.streams.add(socket), since: None });
         Ok(())
     }
 
@@ -140,7 +138,7 @@ impl Listener {
         let Some(slot) = self.slots.iter_mut().filter(half).min_by_key(|slot| slot.since) else {
             return false;
         };
-        let socket = stack.sockets.get_mut::<tcp::Socket<'_>>(slot.handle);
+        let socket = stack.streams.get_mut(slot.handle);
         socket.abort();
         // Without a word: to tell everybody of a flood is one more flood.
         relisten(slot, self.at, socket);
@@ -148,11 +146,13 @@ impl Listener {
     }
 }
 
-/// A socket that is closed listens again, once its peer was told.
-fn again(slot: &mut Slot, at: IpListenEndpoint, socket: &mut tcp::Socket<'_>) {
-    if socket.remote_endpoint().is_none() {
-        relisten(slot, at, socket);
+/// A socket that is closed listens again, once its peer was told. True when it does.
+fn again(slot: &mut Slot, at: IpListenEndpoint, stack: &mut Stack) -> bool {
+    let told = stack.streams.get(slot.handle).remote_endpoint().is_none();
+    if told {
+        relisten(slot, at, stack.streams.get_mut(slot.handle));
     }
+    told
 }
 
 fn relisten(slot: &mut Slot, at: IpListenEndpoint, socket: &mut tcp::Socket<'_>) {
@@ -161,8 +161,8 @@ fn relisten(slot: &mut Slot, at: IpListenEndpoint, socket: &mut tcp::Socket<'_>)
     slot.since = None;
 }
 
-fn state(stack: &Stack, handle: SocketHandle) -> tcp::State {
-    stack.sockets.get::<tcp::Socket<'_>>(handle).state()
+fn state(stack: &Stack, handle: Stream) -> tcp::State {
+    stack.streams.get(handle).state()
 }
 
 const fn stands(state: tcp::State) -> bool {

@@ -23,12 +23,11 @@ use nexus_proto::socket::Wait;
 use nexus_proto::socket::ring::{self as wire, ENTRIES, OPS};
 use nexus_ring::{DONE, Driver, Ended, NotBegun, Ops, Request};
 use nexus_rt::{ReplyTo, Tell};
-use smoltcp::iface::SocketHandle;
 use smoltcp::time::Instant;
 
 use crate::numbers::Source;
 use crate::rules::Rules;
-use crate::stack::{Query, Stack};
+use crate::stack::{Query, Stack, Stream};
 use ask::{Ask, HEAD};
 use call::Call;
 use desk::{Desk, Ports};
@@ -81,7 +80,7 @@ enum Pending {
     /// Of so many bytes so many were taken.
     Sending { socket: u64, len: usize, sent: usize },
     /// A connection is asked for, until then.
-    Connecting { handle: SocketHandle, until: Instant },
+    Connecting { handle: Stream, until: Instant },
     /// Somebody is asked for a name, since then.
     Resolving { query: Query, room: usize, asked: Instant },
     /// An echo is waited for, until then.

@@ -35,7 +35,7 @@ fn row(service: u32, socket: &Socket, stack: &Stack) -> SocketInfo {
             info((service, Kind::Listener, Tcp::Listen), one.at(), None, (waiting, 0))
         }
         Socket::Connection(one) => {
-            let stream = stack.sockets.get::<tcp::Socket<'_>>(one.handle);
+            let stream = stack.streams.get(one.handle);
             let bytes = (stream.recv_queue(), stream.send_queue());
             let kind = (service, Kind::Connection, state(stream.state()));
             info(kind, one.local.into(), Some(one.peer), bytes)

@@ -17,6 +17,7 @@ use super::held::{Connection, Datagrams, Held, Socket};
 use super::{Pending, Side, Waiting};
 use crate::address::{NONE, of_wire, to_wire};
 use crate::numbers::Source;
+use crate::stack::Stream;
 
 /// One request, and all that it may need.
 pub(super) struct Job<'a, 'd, M, S> {
@@ -72,9 +73,9 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     }
 
     /// A connection stands; the client is told of it.
-    pub(super) fn stood(&mut self, request: &Request, handle: SocketHandle) -> Result<usize, u8> {
+    pub(super) fn stood(&mut self, request: &Request, handle: Stream) -> Result<usize, u8> {
         self.desk.stood += 1;
-        let socket = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle);
+        let socket = self.desk.stack.streams.get(handle);
         let none = IpEndpoint::new(of_wire(NONE), 0);
         let local = socket.local_endpoint().unwrap_or(none);
         let peer = socket.remote_endpoint().unwrap_or(none);
@@ -120,7 +121,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             _ => return Err(self.none(socket)),
         };
         let Job { side, desk, .. } = self;
-        let stream = desk.stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
+        let stream = desk.stack.streams.get_mut(handle);
         let mut sent = before;
         // Twice: the room may go round the end of the buffer.
         for _ in 0..2 {
@@ -155,7 +156,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         if received > 0 {
             return Ok(Some(received));
         }
-        let stream = self.desk.stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
+        let stream = self.desk.stack.streams.get_mut(handle);
         match stream.recv(|_| (0, ())) {
             Ok(()) => Ok(None),
             Err(tcp::RecvError::Finished) => Ok(Some(0)),
@@ -167,12 +168,12 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     fn came(
         &mut self,
         request: &Request,
-        handle: SocketHandle,
+        handle: Stream,
         at: usize,
         room: usize,
     ) -> Result<usize, u8> {
         let Job { side, desk, .. } = self;
-        let stream = desk.stack.sockets.get_mut::<tcp::Socket<'_>>(handle);
+        let stream = desk.stack.streams.get_mut(handle);
         let mut received = 0;
         // Twice: the bytes may go round the end of the buffer.
         while stream.can_recv() && received < room {
@@ -207,7 +208,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         }
         one.finished = true;
         let handle = one.handle;
-        self.desk.stack.sockets.get_mut::<tcp::Socket<'_>>(handle).close();
+        self.desk.stack.streams.get_mut(handle).close();
         Ok(Some(0))
     }
 

@@ -1,11 +1,14 @@
 //! What is done with a frame: whether smoltcp hears it, and by which numbers it answers.
 
 use nexus_sysdesc::NetProtocol;
+use smoltcp::iface::{Interface, SocketSet, SocketStorage};
 use smoltcp::phy::Device;
+use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::Stack;
+use super::known::Ends;
 use crate::address::{is_nobodys, to_wire};
 use crate::card::{By, Came};
 use crate::frame::{Head, What};
@@ -39,7 +42,7 @@ impl Stack {
             What::Segment { .. } if head.many || !self.has(head.to) => Way::Dropped,
             What::Segment { from, to, asks: true } => {
                 let ends = (IpEndpoint::new(head.to, to), IpEndpoint::new(head.from, from));
-                match (ports.listens(ends.0), self.has_connection(ends)) {
+                match (ports.listens(ends.0), self.connection(ends).is_some()) {
                     // smoltcp 0.14 gives it to whichever socket it finds first (`process_tcp`): to one that listens.
                     (true, true) => Way::Dropped,
                     (true, false) => Way::Opens,
@@ -75,12 +78,54 @@ impl Stack {
 
     /// Looks at a frame that [opens](Way::Opens) a connection, whose first sequence number is drawn anew: smoltcp's own
     /// follow from each other, and peers see them. Nothing is answered at once: the answer goes as what the socket sends.
-    pub(crate) fn open(&mut self, now: Instant, card: &mut impl Device) {
+    pub(crate) fn open(&mut self, now: Instant, head: &Head, card: &mut impl Device) {
         let number = self.seeds.draw();
         let mut drawn = self.drawn(number, now);
         let own = self.iface.ip_addrs();
         // There is as much room as where they are from.
         drawn.update_ip_addrs(|all| all.extend(own.iter().copied()));
-        drawn.poll_ingress_single(now, card, &mut self.sockets);
+        let ends = ends(head);
+        let listens = |socket: &tcp::Socket<'_>| {
+            let at = socket.listen_endpoint();
+            let here = at.addr.is_none_or(|addr| Some(addr) == ends.map(|(local, _)| local.addr));
+            socket.is_listening() && here && Some(at.port) == ends.map(|(local, _)| local.port)
+        };
+        let stream = self.streams.iter().find(|(_, socket)| listens(socket)).map(|(one, _)| one);
+        match stream {
+            Some(stream) => {
+                self.streams.ingress(stream, now, &mut drawn, card);
+                self.knows(stream);
+            }
+            None => nobody(now, &mut drawn, card),
+        }
     }
+
+    /// Looks at a frame that is [heard](Way::Heard): it comes to whom it is for, and to nobody else.
+    pub(crate) fn ingress(&mut self, now: Instant, head: &Head, card: &mut impl Device) {
+        let Stack { iface, sockets, streams, .. } = self;
+        if matches!(head.what, What::Datagram { .. }) {
+            iface.poll_ingress_single(now, card, sockets);
+        } else if let Some(ends) = ends(head) {
+            match self.connection(ends) {
+                Some(stream) => self.streams.ingress(stream, now, &mut self.iface, card),
+                // Who is not known is told so.
+                None => nobody(now, &mut self.iface, card),
+            }
+        } else {
+            iface.poll_ingress_single(now, card, sockets);
+            streams.neighbours(now);
+        }
+    }
+}
+
+/// Between whom a segment is, from this machine's side.
+fn ends(head: &Head) -> Option<Ends> {
+    let What::Segment { from, to, .. } = head.what else { return None };
+    Some((IpEndpoint::new(head.to, to), IpEndpoint::new(head.from, from)))
+}
+
+/// Looks at a frame that is for no socket.
+fn nobody(now: Instant, iface: &mut Interface, card: &mut impl Device) {
+    let mut none: [SocketStorage<'_>; 0] = [];
+    iface.poll_ingress_single(now, card, &mut SocketSet::new(&mut none[..]));
 }

@@ -2,11 +2,9 @@
 
 use alloc::collections::BTreeMap;
 
-use smoltcp::iface::SocketHandle;
-use smoltcp::socket::tcp;
 use smoltcp::wire::IpEndpoint;
 
-use super::Stack;
+use super::{Stack, Stream};
 
 /// Address and port here, and those of the peer.
 pub(crate) type Ends = (IpEndpoint, IpEndpoint);
@@ -14,13 +12,13 @@ pub(crate) type Ends = (IpEndpoint, IpEndpoint);
 /// Which socket has a connection, or had it last. Both maps have the same pairs.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    by_ends: BTreeMap<Ends, SocketHandle>,
-    by_handle: BTreeMap<SocketHandle, Ends>,
+    by_ends: BTreeMap<Ends, Stream>,
+    by_handle: BTreeMap<Stream, Ends>,
 }
 
 impl Known {
     /// The socket has this connection from now on, and no other.
-    pub(super) fn put(&mut self, handle: SocketHandle, ends: Ends) {
+    pub(super) fn put(&mut self, handle: Stream, ends: Ends) {
         self.forget(handle);
         if let Some(other) = self.by_ends.insert(ends, handle) {
             self.by_handle.remove(&other);
@@ -29,7 +27,7 @@ impl Known {
     }
 
     /// There is no such socket any more.
-    pub(super) fn forget(&mut self, handle: SocketHandle) {
+    pub(super) fn forget(&mut self, handle: Stream) {
         if let Some(ends) = self.by_handle.remove(&handle) {
             self.by_ends.remove(&ends);
         }
@@ -38,18 +36,19 @@ impl Known {
 
 impl Stack {
     /// That a socket has a connection, if it has one: a peer took it, or was asked for one.
-    pub(crate) fn knows(&mut self, handle: SocketHandle) {
-        let socket = self.sockets.get::<tcp::Socket<'_>>(handle);
+    pub(crate) fn knows(&mut self, handle: Stream) {
+        let socket = self.streams.get(handle);
         if let (Some(local), Some(peer)) = (socket.local_endpoint(), socket.remote_endpoint()) {
             self.known.put(handle, (local, peer));
         }
     }
 
-    /// True when there is a connection between these.
-    pub(super) fn has_connection(&self, ends: Ends) -> bool {
-        let Some(handle) = self.known.by_ends.get(&ends) else { return false };
+    /// The socket that has the connection between these.
+    pub(super) fn connection(&self, ends: Ends) -> Option<Stream> {
+        let stream = *self.known.by_ends.get(&ends)?;
         // Of one that is over its socket knows nothing.
-        let socket = self.sockets.get::<tcp::Socket<'_>>(*handle);
-        (socket.local_endpoint(), socket.remote_endpoint()) == (Some(ends.0), Some(ends.1))
+        let socket = self.streams.get(stream);
+        let has = (socket.local_endpoint(), socket.remote_endpoint());
+        (has == (Some(ends.0), Some(ends.1))).then_some(stream)
     }
 }

@@ -2,9 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Peer, Stage};
 use super::host::bytes;
-use crate::peer::Peer;
+use super::{Peer, Stage};
 use crate::raw::{Segment, flag};
 use crate::talk::Talk;
 

@@ -1,0 +1,215 @@
+//! Sockets of TCP: each in a set of its own, so that what a frame or a turn costs does not grow with how many there are.
+//!
+//! smoltcp looks at every socket of a set: for each frame that comes or goes, and when it says what is due. Here a frame comes
+//! to the socket that has its connection, and those are asked for frames with which something was done, or for which the time
+//! has come: they are awake.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+use smoltcp::iface::{Interface, PollResult, SocketHandle, SocketSet};
+use smoltcp::phy::Device;
+use smoltcp::socket::{Socket, tcp};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::IpEndpoint;
+
+/// Within so long whoever waits for a neighbour asks for it again (`socket_meta::Meta::DISCOVERY_SILENT_TIME`).
+const NEIGHBOUR: Duration = Duration::from_secs(1);
+
+/// Which of them it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stream(usize);
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Streams {
+    places: Vec<Option<Place>>,
+    free: Vec<usize>,
+    awake: VecDeque<usize>,
+    /// When those are due that sleep.
+    due: BTreeSet<(Instant, usize)>,
+    changes: u64,
+}
+
+/// One socket.
+#[derive(Debug)]
+struct Place {
+    alone: SocketSet<'static>,
+    handle: SocketHandle,
+    sleep: Sleep,
+    stood: Standing,
+}
+
+/// Whether it is to be asked for frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sleep {
+    /// Now.
+    Awake,
+    /// Then, or never.
+    Until(Option<Instant>),
+}
+
+/// What those look at who have it to keep.
+type Standing = (tcp::State, Option<IpEndpoint>);
+
+impl Streams {
+    /// Takes one in.
+    pub fn add(&mut self, socket: tcp::Socket<'static>) -> Stream {
+        let stood = standing(&socket);
+        let mut alone = SocketSet::new(Vec::with_capacity(1));
+        let handle = alone.add(socket);
+        let place = Some(Place { alone, handle, sleep: Sleep::Awake, stood });
+        let at = self.free.pop().unwrap_or(self.places.len());
+        match self.places.get_mut(at) {
+            Some(free) => *free = place,
+            None => self.places.push(place),
+        }
+        self.awake.push_back(at);
+        self.changes += 1;
+        Stream(at)
+    }
+
+    /// Takes one out.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn remove(&mut self, stream: Stream) -> tcp::Socket<'static> {
+        self.wake(stream.0);
+        self.awake.retain(|at| *at != stream.0);
+        self.changes += 1;
+        let place = self.places.get_mut(stream.0).and_then(Option::take);
+        let removed = place.map(|mut place| place.alone.remove(place.handle));
+        self.free.push(stream.0);
+        match removed {
+            Some(Socket::Tcp(socket)) => socket,
+            _ => panic!("no such stream"),
+        }
+    }
+
+    /// One of them.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub fn get(&self, stream: Stream) -> &tcp::Socket<'static> {
+        match self.places.get(stream.0) {
+            Some(Some(place)) => place.socket(),
+            _ => panic!("no such stream"),
+        }
+    }
+
+    /// The same, to do something with, after which it is asked for frames.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn get_mut(&mut self, stream: Stream) -> &mut tcp::Socket<'static> {
+        self.wake(stream.0);
+        match self.places.get_mut(stream.0) {
+            Some(Some(Place { alone, handle, .. })) => alone.get_mut(*handle),
+            _ => panic!("no such stream"),
+        }
+    }
+
+    /// Each.
+    pub fn iter(&self) -> impl Iterator<Item = (Stream, &tcp::Socket<'static>)> {
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(at, place)| Some((Stream(at), place.as_ref()?.socket())))
+    }
+
+    /// What became of any of them, counted: which are there, their states, and who their peers are.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Something else has become of one, as in [`changes`](Self::changes).
+    pub const fn change(&mut self) {
+        self.changes += 1;
+    }
+
+    /// Wakes those for which the time has come.
+    pub(super) fn begin(&mut self, now: Instant) {
+        while let Some((at, which)) = self.due.first().copied() {
+            if at > now {
+                return;
+            }
+            self.wake(which);
+        }
+    }
+
+    /// Wakes those that may wait for a neighbour: one may have answered.
+    pub(super) fn neighbours(&mut self, now: Instant) {
+        self.begin(now + NEIGHBOUR);
+    }
+
+    /// Has a frame come to one of them.
+    pub(super) fn ingress(
+        &mut self,
+        stream: Stream,
+        now: Instant,
+        iface: &mut Interface,
+        card: &mut impl Device,
+    ) {
+        self.wake(stream.0);
+        if let Some(Some(place)) = self.places.get_mut(stream.0) {
+            iface.poll_ingress_single(now, card, &mut place.alone);
+            self.changes += u64::from(place.look());
+        }
+    }
+
+    /// Sends a frame of each that has one. False when none had. `timers` says when the others are due.
+    pub(super) fn egress(
+        &mut self,
+        now: Instant,
+        (iface, timers): (&mut Interface, &mut Interface),
+        card: &mut impl Device,
+    ) -> bool {
+        let mut sent = false;
+        for _ in 0..self.awake.len() {
+            let Some(at) = self.awake.pop_front() else { return sent };
+            let Some(Some(place)) = self.places.get_mut(at) else { continue };
+            let some = iface.poll_egress(now, card, &mut place.alone) != PollResult::None;
+            self.changes += u64::from(place.look());
+            if some {
+                sent = true;
+                self.awake.push_back(at);
+                continue;
+            }
+            let due = timers.poll_at(now, &place.alone);
+            place.sleep = Sleep::Until(due);
+            self.due.extend(due.map(|due| (due, at)));
+        }
+        sent
+    }
+
+    /// When there is something to do by time alone.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        let awake = (!self.awake.is_empty()).then_some(now);
+        awake.into_iter().chain(self.due.first().map(|(at, _)| *at)).min()
+    }
+
+    fn wake(&mut self, at: usize) {
+        let Some(Some(place)) = self.places.get_mut(at) else { return };
+        let Sleep::Until(due) = core::mem::replace(&mut place.sleep, Sleep::Awake) else { return };
+        if let Some(due) = due {
+            self.due.remove(&(due, at));
+        }
+        self.awake.push_back(at);
+    }
+}
+
+impl Place {
+    fn socket(&self) -> &tcp::Socket<'static> {
+        self.alone.get(self.handle)
+    }
+
+    /// True when it stands otherwise than when it was looked at last.
+    fn look(&mut self) -> bool {
+        let stands = standing(self.socket());
+        core::mem::replace(&mut self.stood, stands) != stands
+    }
+}
+
+fn standing(socket: &tcp::Socket<'static>) -> Standing {
+    (socket.state(), socket.remote_endpoint())
+}
