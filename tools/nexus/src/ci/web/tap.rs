@@ -21,12 +21,19 @@ fn result(line: &str) -> Option<(bool, &str, bool)> {
 
 /// Lines that a person wants to see: results, and why one is not good.
 pub(super) fn is_shown(line: &str) -> bool {
-    const NOISE: [&str; 7] =
-        ["TAP version", "# Subtest", "# tests", "# suites", "  ---", "  ...", "  duration_ms"];
+    const NOISE: [&str; 8] = [
+        "TAP version",
+        "# Subtest",
+        "# tests",
+        "# suites",
+        "  ---",
+        "  ...",
+        "  duration_ms",
+        "  type:",
+    ];
     let counted = line.starts_with("# ") && line.ends_with(|last: char| last.is_ascii_digit());
-    !(line.trim().is_empty() || counted || NOISE.iter().any(|noise| line.starts_with(noise)))
-        && !line.starts_with("  type:")
-        && !is_plan(line)
+    let noise = NOISE.iter().any(|noise| line.starts_with(noise));
+    !(line.trim().is_empty() || counted || noise || is_plan(line))
 }
 
 fn is_plan(line: &str) -> bool {
