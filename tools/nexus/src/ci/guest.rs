@@ -7,7 +7,7 @@ use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::steps::capture;
 use crate::steps::outcome::Outcome;
-use crate::test_os::{Options, Session, renamed};
+use crate::test_os::{Asked, Options, Session, renamed};
 use crate::{broken, paths, test_broken};
 use anyhow::Result;
 use std::fs;
@@ -73,7 +73,8 @@ pub(super) fn os() -> Result<Outcome> {
     let built = profile("test")?;
     let ships = profile("prod")?;
     let options = Options::from_environment()?;
-    let (first, records) = boot(&built, Some(&ships), &options)?;
+    let all = Options { page: Asked::ByAll, ..options.clone() };
+    let (first, records) = boot(&built, Some(&ships), &all)?;
     if first.failed > 0 {
         return Ok(first);
     }
