@@ -139,14 +139,22 @@ impl Visits {
             ("a first line without end", 414, format!("GET /{}", "a".repeat(1024)).into_bytes()),
             ("a request with too many headers", 431, with(&("A: b\r\n".repeat(48) + "\r\n"))),
             ("a body", 413, with("Content-Length: 5\r\n\r\nhello")),
-            ("a body in chunks", 413, with("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")),
+            (
+                "a body in chunks",
+                413,
+                with("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+            ),
             ("a request of two hosts", 400, with("Host: page.example\r\n\r\n")),
             ("a request of no host", 400, b"GET / HTTP/1.1\r\n\r\n".to_vec()),
             ("a folded header", 400, with("A: b\r\n c: d\r\n\r\n")),
             ("a header with a space before its colon", 400, with("A : b\r\n\r\n")),
             ("a header with half an end of a line", 400, with("A: b\nC: d\r\n\r\n")),
             ("a header with a byte of zero", 400, with("A: b\0c\r\n\r\n")),
-            ("a request of another's address", 400, b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n".to_vec()),
+            (
+                "a request of another's address",
+                400,
+                b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(),
+            ),
             ("every byte", 400, every_byte),
         ]
     }
