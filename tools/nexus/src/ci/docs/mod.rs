@@ -9,16 +9,15 @@ mod compare;
 mod host;
 mod named;
 mod page;
-mod prompt;
 mod svg;
 
 use crate::paths;
+use crate::prompt::Session;
 use crate::steps::outcome::Outcome;
 use anyhow::{Context, Result};
 use compare::{difference, renewed};
 use host::Host;
 use page::Typed;
-use prompt::Session;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
