@@ -3,7 +3,7 @@
 use super::program;
 use super::{Page, Seen, metrics};
 use crate::paths;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::fs;
 
@@ -18,7 +18,7 @@ const SCHEMA: &str = "docs/abi/page.schema.json";
 #[derive(Debug)]
 struct Answer {
     /// For each request status, connections that were made for it, and version.
-    told: Vec<(u16, u32, String)>,
+    told: Vec<Told>,
     /// Of the last: its head, and what is behind it.
     head: String,
     body: Vec<u8>,
@@ -42,19 +42,27 @@ impl Answer {
     }
 }
 
-/// Asks by curl; headers of the answer stand before its body.
-fn ask(arguments: &[&str]) -> Result<Answer> {
+/// What curl tells of a request.
+type Told = (u16, u32, String);
+
+/// Asks by curl; what it tells of each answer, and what came.
+fn asked(arguments: &[&str]) -> Result<(Vec<Told>, Vec<u8>)> {
     let always = ["--silent", "--show-error", "--include", "--max-time", "30", "--noproxy", "*"];
     let all = [&always[..], &["--write-out", TELLS], arguments].concat();
     let said = program::run("curl", &all, b"")?;
     let told: Vec<_> = said.err.lines().filter_map(told).collect();
     ensure!(said.status.success(), "curl ends with {}: {}", said.status, said.err.trim());
     ensure!(!told.is_empty(), "curl tells nothing: {}", said.err.trim());
-    let (head, body) = parts(&said.out)?;
+    Ok((told, said.out))
+}
+
+fn ask(arguments: &[&str]) -> Result<Answer> {
+    let (told, out) = asked(arguments)?;
+    let (head, body) = parts(&out)?;
     Ok(Answer { told, head, body })
 }
 
-fn told(line: &str) -> Option<(u16, u32, String)> {
+fn told(line: &str) -> Option<Told> {
     let mut words = line.strip_prefix(LINE)?.split(' ');
     let (status, connects) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     Some((status, connects, words.next()?.to_owned()))
@@ -228,7 +236,7 @@ fn bare(page: Page, path: &str) -> Result<()> {
 /// Which connections are kept, and which are not.
 pub(super) fn connections(page: Page, seen: &mut Seen) -> Result<()> {
     let two = [page.url("/alive"), page.url("/api/schema")];
-    let two = [two[0].as_str(), "--next", two[1].as_str()];
+    let two = [two[0].as_str(), two[1].as_str()];
     for (what, arguments, wanted) in [
         ("kept", &[][..], [1, 0]),
         ("closed", &["--header", "Connection: close"], [1, 1]),
@@ -254,17 +262,11 @@ pub(super) fn connections(page: Page, seen: &mut Seen) -> Result<()> {
     Ok(())
 }
 
-fn made(arguments: &[&str], [first, next, second]: [&str; 3], wanted: [u32; 2]) -> Result<()> {
-    // What is said of the first request is not said of the next.
-    let tells =
-        ["--write-out", TELLS, "--include", "--silent", "--noproxy", "*", "--output", "/dev/null"];
-    let rest = [&[next], &tells[..], arguments, &[second]].concat();
-    let answer = ask(&[arguments, &[first, "--output", "/dev/null"], &rest].concat());
-    let made: Vec<u32> = match answer {
-        Ok(answer) => answer.told.iter().map(|told| told.1).collect(),
-        Err(why) => bail!("{why:#}"),
-    };
+fn made(arguments: &[&str], two: [&str; 2], wanted: [u32; 2]) -> Result<()> {
+    let (told, _) = asked(&[arguments, &two].concat())?;
+    let made: Vec<u32> = told.iter().map(|told| told.1).collect();
     ensure!(made == wanted, "{made:?} connections are made, and not {wanted:?}");
+    ensure!(told.iter().all(|told| told.0 == 200), "{told:?}");
     Ok(())
 }
 

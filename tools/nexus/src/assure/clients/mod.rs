@@ -67,7 +67,7 @@ pub(super) fn check() -> Result<Outcome> {
     curl::connections(page, &mut seen)?;
     // What is asked for the first time costs memory that is kept for the next.
     wrk::warms(page)?;
-    let before = Stands::of(&mut guest, page)?;
+    let before = Stands::settled(&mut guest, page)?;
     wrk::loads(page, &mut seen)?;
     nc::talks(page, &mut seen)?;
     seen.take("what is left behind", before.again(&mut guest, page));

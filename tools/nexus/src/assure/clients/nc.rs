@@ -32,13 +32,17 @@ pub(super) fn talks(page: Page, seen: &mut Seen) -> Result<()> {
     Ok(())
 }
 
-fn start(page: Page) -> Result<Program> {
-    Program::start("nc.openbsd", &["-N", "127.0.0.1", &page.port.to_string()])
+/// The program: others are called `nc`, too.
+const NC: &str = "nc.openbsd";
+
+/// One that ends its side with its input (`-N`), keeps it (no option), or has no input (`-d`).
+fn start(page: Page, how: &[&str]) -> Result<Program> {
+    Program::start(NC, &[how, &["127.0.0.1", &page.port.to_string()]].concat())
 }
 
 /// What is answered to these bytes, behind which nothing comes.
 fn told(page: Page, bytes: &[u8]) -> Result<Said> {
-    run("nc.openbsd", &["-N", "127.0.0.1", &page.port.to_string()], bytes)
+    run(NC, &["-N", "127.0.0.1", &page.port.to_string()], bytes)
 }
 
 /// How many answers of a status there are.
@@ -62,12 +66,12 @@ fn half_closed(page: Page) -> Result<()> {
 }
 
 fn bytes(page: Page) -> Result<()> {
-    let mut nc = start(page)?;
+    let mut nc = start(page, &["-N"])?;
     for byte in format!("{}Connection: close\r\n\r\n", page.begun("/alive")).bytes() {
         ensure!(nc.give(&[byte]), "it ends before all is sent");
         thread::sleep(BYTE);
     }
-    only(&nc.end(false)?, 200)
+    only(&nc.end()?, 200)
 }
 
 fn pipelined(page: Page) -> Result<()> {
@@ -81,14 +85,14 @@ fn pipelined(page: Page) -> Result<()> {
 
 /// It is refused long before it is over, and its connection is over.
 fn endless(page: Page) -> Result<()> {
-    let mut nc = start(page)?;
+    let mut nc = start(page, &["-N"])?;
     nc.give(page.begun("/").as_bytes());
     let header = b"A: a header that is followed by another\r\n";
     let mut sent = 0;
     while sent < ENDLESS && !nc.has_ended()? && nc.give(header) {
         sent += header.len();
     }
-    only(&nc.end(false)?, 431)
+    only(&nc.end()?, 431)
 }
 
 /// It is answered once at most, by a refusal, and its connection is over.
@@ -110,7 +114,7 @@ fn rubbish(page: Page) -> Result<()> {
 /// Who asks nothing is let go, and not before.
 fn silent(page: Page) -> Result<()> {
     let began = Instant::now();
-    let said = start(page)?.end(false)?;
+    let said = start(page, &["-d"])?.end()?;
     ensure!(said.out.is_empty(), "it is told {:?}", String::from_utf8_lossy(&said.out));
     lasted(began, FIRST)
 }
@@ -118,9 +122,9 @@ fn silent(page: Page) -> Result<()> {
 /// Who asks no more is let go, and not before.
 fn idle(page: Page) -> Result<()> {
     let began = Instant::now();
-    let mut nc = start(page)?;
+    let mut nc = start(page, &[])?;
     nc.give(format!("{}\r\n", page.begun("/alive")).as_bytes());
-    only(&nc.end(false)?, 200)?;
+    only(&nc.end()?, 200)?;
     lasted(began, IDLE)
 }
 
@@ -133,14 +137,14 @@ fn lasted(began: Instant, least: Duration) -> Result<()> {
 
 /// While as many are there as like, one that means it is answered.
 fn beside_silent(page: Page) -> Result<()> {
-    let silent = (0..SILENT).map(|_| start(page)).collect::<Result<Vec<_>>>()?;
+    let silent = (0..SILENT).map(|_| start(page, &["-d"])).collect::<Result<Vec<_>>>()?;
     let url = page.url("/api");
     let arguments = ["--silent", "--noproxy", "*", "--max-time", "30", "--output", "/dev/null"];
     let said =
         run("curl", &[&arguments[..], &["--write-out", "%{http_code}", &url]].concat(), b"")?;
     let status = String::from_utf8_lossy(&said.out).into_owned();
     for one in silent {
-        let said = one.end(false)?;
+        let said = one.end()?;
         ensure!(said.out.is_empty(), "a silent one is told something");
     }
     ensure!(status == "200", "curl gets {status}");

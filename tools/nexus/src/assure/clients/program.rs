@@ -59,14 +59,12 @@ impl Program {
         Ok(self.child.try_wait().context("looking at a client")?.is_some())
     }
 
-    /// Waits for its end, with nothing more to read for it when `closed`.
+    /// Waits for its end, with nothing more to read for it.
     ///
     /// # Errors
     /// It does not end.
-    pub(super) fn end(mut self, closed: bool) -> Result<Said> {
-        if closed {
-            drop(self.child.stdin.take());
-        }
+    pub(super) fn end(mut self) -> Result<Said> {
+        drop(self.child.stdin.take());
         let until = Instant::now() + LIMIT;
         while !self.has_ended()? {
             if Instant::now() > until {
@@ -91,7 +89,7 @@ pub(super) fn run(name: &str, arguments: &[&str], bytes: &[u8]) -> Result<Said> 
     let mut program = Program::start(name, arguments)?;
     // Whoever is told to read nothing has ended its input.
     program.give(bytes);
-    program.end(true)
+    program.end()
 }
 
 fn read(from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {

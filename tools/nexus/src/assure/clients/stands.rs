@@ -8,8 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// For so long connections that are over may be kept (netstackd lets go of what was closed after 30 s at most).
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_secs(1);
+/// Longer than a connection is kept that both sides have ended (RFC 9293, 3.6.1: TIME-WAIT, which is 10 s here).
+const CALM: Duration = Duration::from_secs(12);
 /// What is compared of `/metrics`: what there is, and no count of what was done.
 const GAUGES: [&str; 5] = [
     "nexus_service_up",
@@ -44,6 +46,24 @@ impl Stands {
         let samples = samples.into_iter().filter(|(name, _)| is(name));
         all.extend(samples.map(|(name, value)| (name, value.to_string())));
         Ok(Stands(all))
+    }
+
+    /// As it stands once that has not changed for a while: what earlier clients had is over.
+    ///
+    /// # Errors
+    /// It goes on changing.
+    pub(super) fn settled(guest: &mut PageGuest, page: Page) -> Result<Stands> {
+        let until = Instant::now() + PATIENCE;
+        let (mut stands, mut since) = (Stands::of(guest, page)?, Instant::now());
+        while since.elapsed() < CALM {
+            ensure!(Instant::now() < until, "it never comes to rest");
+            thread::sleep(LOOK);
+            let now = Stands::of(guest, page)?;
+            if now != stands {
+                (stands, since) = (now, Instant::now());
+            }
+        }
+        Ok(stands)
     }
 
     /// Fails when it does not stand so again.
