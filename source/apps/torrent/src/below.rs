@@ -92,6 +92,8 @@ fn measured() -> Result<(Seen, Seen, u64), String> {
         Ok::<_, String>(seen)
     };
     let frames = |direction| call(&torrent, &Stats { direction, zero: Zero::ZERO });
+    // The first values make a tree on the disk, while others come up.
+    look()?;
     let quiet = look()?;
     let before = frames(Direction::In)?.frames;
     let flooded = look()?;

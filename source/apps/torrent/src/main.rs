@@ -9,7 +9,7 @@ mod frame;
 
 use alloc::vec::Vec;
 
-use nexus_mmio::{ReadWrite, SharedMemory, Split};
+use nexus_mmio::{ReadWrite, Shared, SharedMemory, Split};
 use nexus_proto::net::{Card, Counters, Direction, MAX_FRAME, Net, RECEIVE, Request, TRANSMIT};
 use nexus_proto::{ServiceError, Zero};
 use nexus_ring::{DONE, Driver, Ops, PAGE};
