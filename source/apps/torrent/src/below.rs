@@ -11,6 +11,7 @@ use core::convert::Infallible;
 
 use nexus_proto::log::{Head, Log};
 use nexus_proto::net::{Direction, Net, Stats};
+use nexus_proto::socket::{Socket, Stats as StackStats};
 use nexus_proto::{Operation, Protocol, Zero, ids};
 use nexus_rt::{Client, Deadline, ns_of_ticks, startup, ticks, ticks_of_ns};
 use nexus_state::Expect;
@@ -21,23 +22,24 @@ nexus_rt::entry!(main);
 /// Milliseconds in which it looks at the clock as often as it can.
 const SHARE_MS: u64 = 50;
 /// Rounds of work: a call of the ledger, and a value on the disk.
-const ROUNDS: u32 = 20;
+const ROUNDS: u32 = 60;
 /// Parts of a thousand of what it has in quiet, at least: the stack rests for as long as it worked, and whoever gives it
 /// frames works in both times.
-const SHARE: u64 = 300;
+const SHARE: u64 = 400;
 /// Most instructions that it is kept from the processor in one piece: a turn of the stack.
-const AWAY: u64 = 2_000_000;
+const AWAY: u64 = 4_000_000;
 /// Most instructions of a call of the ledger, and of a value on the disk.
 const LEDGER: u64 = 2_500_000;
 const DISK: u64 = 40_000_000;
-/// Frames that the stack takes meanwhile, at least: else there was no flood.
+/// Frames that the stack takes meanwhile, at least: else there was no flood; and in a turn, at most.
 const FRAMES: u64 = 2_000;
+const TURN: u64 = 64;
 
 fn main() -> Result<Infallible, Failed> {
     let mut facts = Facts::new(Host::new()?);
     let host = facts.host;
     host.wait_for_owners()?;
-    let (quiet, flooded, frames) = match measured() {
+    let (quiet, flooded, taken) = match measured() {
         Ok(seen) => seen,
         Err(why) => {
             facts.tell("flood-share", &Err(why))?;
@@ -48,12 +50,17 @@ fn main() -> Result<Infallible, Failed> {
         host.console.line(&format!("below, {when}: {seen:?}"))?;
     }
     let part = 1000 * flooded.looks / quiet.looks.max(1);
-    host.console.line(&format!("below: {part} of 1000 of the time, {frames} frames meanwhile"))?;
+    let Taken { frames, turns } = taken;
+    let said =
+        format!("below: {part} of 1000 of the time, {frames} frames in {turns} turns meanwhile");
+    host.console.line(&said)?;
     host.witness(Deadline::NEVER)?;
     let share = holds(part >= SHARE, || format!("{part} of 1000 of the time are left"));
     let flows = holds(frames >= FRAMES, || format!("{frames} frames are no flood"));
     let away = holds(flooded.away <= AWAY, || format!("kept away for {}", flooded.away));
     facts.tell("flood-share", &share.and_then(|one| Ok(one + flows? + away?)))?;
+    let bounded = holds(frames <= TURN * turns, || format!("{frames} frames in {turns} turns"));
+    facts.tell("flood-turns-bounded", &bounded)?;
     let ledger = holds(flooded.ledger <= LEDGER, || format!("after {}", flooded.ledger));
     facts.tell("flood-ledger-in-time", &ledger)?;
     let disk = holds(flooded.disk <= DISK, || format!("after {}", flooded.disk));
@@ -72,14 +79,22 @@ struct Seen {
     disk: u64,
 }
 
-/// In quiet and in the flood, and how many frames came in that.
-fn measured() -> Result<(Seen, Seen, u64), String> {
+/// What the stack took, in how many turns.
+struct Taken {
+    frames: u64,
+    turns: u64,
+}
+
+/// In quiet and in the flood, and what the stack took in that.
+fn measured() -> Result<(Seen, Seen, Taken), String> {
+    let stack: Client<Socket> = client(ids::NETSTACKD)?;
     let torrent: Client<Net> = client(ids::VIRTIONETD)?;
     let log: Client<Log> = client(ids::LOGD)?;
     let mut disk = nexus_state::open().map_err(|why| format!("{why:?}"))?;
-    let mut look = || {
+    let torrent = |direction| call(&torrent, &Stats { direction, zero: Zero::ZERO }).map(drop);
+    let mut look = |begins| {
         let mut seen = Seen::default();
-        share(&mut seen);
+        share(&mut seen, || torrent(begins))?;
         for round in 0..ROUNDS {
             let before = ticks();
             call(&log, &Head {})?;
@@ -91,21 +106,22 @@ fn measured() -> Result<(Seen, Seen, u64), String> {
         }
         Ok::<_, String>(seen)
     };
-    let frames = |direction| call(&torrent, &Stats { direction, zero: Zero::ZERO });
     // The first values make a tree on the disk, while others come up.
-    look()?;
-    let quiet = look()?;
-    let before = frames(Direction::In)?.frames;
-    let flooded = look()?;
-    // What it answers was so when it was asked; then it begins anew, and is ended.
-    let after = frames(Direction::In)?.frames;
-    frames(Direction::Out)?;
-    Ok((quiet, flooded, after - before))
+    look(Direction::Out)?;
+    let quiet = look(Direction::Out)?;
+    let before = call(&stack, &StackStats {})?;
+    let flooded = look(Direction::In)?;
+    let after = call(&stack, &StackStats {})?;
+    torrent(Direction::Out)?;
+    let (frames, turns) = (after.frames_in - before.frames_in, after.turns - before.turns);
+    Ok((quiet, flooded, Taken { frames, turns }))
 }
 
-fn share(seen: &mut Seen) {
+/// Looks at the clock as often as it can, from before `begins` on.
+fn share(seen: &mut Seen, begins: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let mut now = ticks();
     let until = now + ticks_of_ns(SHARE_MS * 1_000_000);
+    begins()?;
     let mut away = 0;
     while now < until {
         let before = now;
@@ -113,6 +129,7 @@ fn share(seen: &mut Seen) {
         (seen.looks, away) = (seen.looks + 1, away.max(now - before));
     }
     seen.away = ns_of_ticks(away);
+    Ok(())
 }
 
 fn holds(fact: bool, why: impl FnOnce() -> String) -> Check {

@@ -14,14 +14,18 @@ use nexus_proto::net::{Card, Counters, Direction, MAX_FRAME, Net, RECEIVE, Reque
 use nexus_proto::{ServiceError, Zero};
 use nexus_ring::{DONE, Driver, Ops, PAGE};
 use nexus_rt::abi::Sender;
-use nexus_rt::{Answer, Deadline, ReplyTo, Service, StartError, Tell, drive, owner, startup};
+use nexus_rt::{
+    Answer, Deadline, ReplyTo, Service, StartError, Tell, drive, owner, startup, ticks, ticks_of_ns,
+};
 
 nexus_rt::entry!(main);
 
 /// Entries of each ring.
 const ENTRIES: usize = 64;
 /// Most frames of a flood: then whoever starved has the processor again, and tells.
-const MOST: u32 = 20_000;
+const MOST: u32 = 40_000;
+/// So often buffers are filled, whoever runs: as a card does, also in the midst of a turn of the stack.
+const EVERY_NS: u64 = 50_000;
 
 type Half = Driver<SharedMemory<ReadWrite>, ENTRIES>;
 
@@ -129,7 +133,12 @@ impl Service for Torrent {
 
     fn tick(&mut self) {
         self.turn();
-        self.next = if self.may_wait() { Deadline::NEVER } else { Deadline::at(0) };
+        let waits = self.may_wait();
+        self.next = match self.left {
+            _ if !waits => Deadline::at(0),
+            0 => Deadline::NEVER,
+            _ => Deadline::at(ticks() + ticks_of_ns(EVERY_NS)),
+        };
     }
 
     fn notified(&mut self, _bits: u64) {
