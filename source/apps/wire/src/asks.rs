@@ -12,7 +12,7 @@ use nexus_proto::init::{Init, Lives};
 use nexus_proto::log::{Counts, Head, Log, Stats as LogStats};
 use nexus_proto::socket::{Address, Info, Socket, Stats};
 use nexus_proto::{Operation, Protocol, ids};
-use nexus_rt::{Client, Deadline, ns_of_ticks, startup, ticks};
+use nexus_rt::{Client, Deadline, ns_of_ticks, startup, ticks, ticks_of_ns};
 use nexus_state::{Expect, State};
 use nexus_test::{Check, Facts, SAFETY_MS};
 
@@ -22,6 +22,8 @@ use crate::echo::{Stream, accepted};
 const LINE: usize = 512;
 /// Most rounds of work.
 const MOST_ROUNDS: u32 = 10_000;
+/// Most milliseconds of a share of the time.
+const MOST_MS: u64 = 10_000;
 
 /// The state of the disk.
 type Disk = State<nexus_state::RingLink, SharedMemory<ReadWrite>>;
@@ -95,6 +97,7 @@ impl<'n> Asks<'n> {
             "resolve4" => self.resolve(rest, Family::V4),
             "resolve6" => self.resolve(rest, Family::V6),
             "work" => self.work(rest),
+            "share" => self.share(rest),
             "mark" => self.mark(),
             "end" => self.end(facts),
             _ => Err(format!("`{word}` is nothing that is done here")),
@@ -133,6 +136,22 @@ impl<'n> Asks<'n> {
         }
         let [all, ledger, stored] = [ticks() - began, ledger, stored].map(ns_of_ticks);
         Ok(format!("all={all} ledger={ledger} disk={stored}"))
+    }
+
+    /// How often this process looks at the clock within so many milliseconds of the guest's: its share of the time. It
+    /// says before that it begins.
+    fn share(&mut self, ms: &str) -> Result<String, String> {
+        let ms: u64 = ms.parse().map_err(|_| "no number".to_string())?;
+        self.say("begins").map_err(|why| format!("{why:?}"))?;
+        let began = ticks();
+        let until = began + ticks_of_ns(ms.min(MOST_MS) * 1_000_000);
+        let (mut looks, mut now, mut away) = (0_u64, began, 0);
+        while now < until {
+            let before = now;
+            now = ticks();
+            (looks, away) = (looks + 1, away.max(now - before));
+        }
+        Ok(format!("looks={looks} away={}", ns_of_ticks(away)))
     }
 
     /// From now on nothing is to be told to logd.

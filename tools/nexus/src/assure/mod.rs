@@ -3,6 +3,7 @@
 //! A tool that is missing is a failure here: a run that could not look has assured nothing.
 
 mod broken;
+mod clients;
 mod coverage;
 mod cuts;
 mod deny;
@@ -22,7 +23,9 @@ mod wire;
 
 use crate::exit::Exit;
 use crate::steps::results::Results;
-use crate::steps::tools::{DENY, FUZZ, LLVM_COV, MIRI, MUTANTS, NEXTEST, NIGHTLY, TSHARK};
+use crate::steps::tools::{
+    CURL, DENY, FUZZ, JSONSCHEMA, LLVM_COV, MIRI, MUTANTS, NC, NEXTEST, NIGHTLY, TSHARK, WRK,
+};
 use crate::steps::{self, Choice, Step, Work};
 use crate::test_os::fresh_nonce;
 use anyhow::Result;
@@ -75,6 +78,11 @@ const STEPS: &[Step] = &[
         ..step("wire", 3, "what the guest sends to a hostile network, by tshark", |context| {
             wire::check(context.seed)
         })
+    },
+    // attack 105 Q: silent and slow connections, heads without end, rubbish and thousands of requests by others' clients; refused or let go, others are served, and nothing is left behind
+    Step {
+        needs: &[CURL, WRK, NC, JSONSCHEMA],
+        ..step("clients", 3, "the page, asked by curl, wrk and nc", |_| clients::check())
     },
     // attack 87 Q: 10^7 heads at random in 1,500 lives of a hostile owner; nothing outside its pool is another
     step("rogue", 15, "10^7 heads at random, in lives of a hostile owner in QEMU", |context| {

@@ -165,7 +165,7 @@ fn boot_as(
         limit: if args.keys == store::Keys::Few { LIMIT } else { LONG_LIMIT },
         symbols: None,
         is_virtio: &|_| false,
-        page: false,
+        page: None,
         show: &mut |_| {},
     })
 }

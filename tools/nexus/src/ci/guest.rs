@@ -7,7 +7,7 @@ use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::steps::capture;
 use crate::steps::outcome::Outcome;
-use crate::test_os::{Options, Session, renamed};
+use crate::test_os::{Asked, Options, Session, renamed};
 use crate::{broken, paths, test_broken};
 use anyhow::Result;
 use std::path::Path;
@@ -94,12 +94,13 @@ pub(super) fn os() -> Result<Outcome> {
     let built = profile("test")?;
     let ships = profile("prod")?;
     let options = Options::from_environment()?;
-    let quiet = Options { quiet: true, ..options.clone() };
+    let all = Options { page: Asked::ByAll, ..options.clone() };
+    let quiet = Options { quiet: true, ..options };
     let twice = built.apart("again")?;
     let others = renamed(built.clone())?.apart("renamed")?;
     // A guest has one hart: the second and third run beside the first and what ships.
     let later = || Ok([Session::run(&twice, &quiet)?, Session::run(&others, &quiet)?]);
-    let ([second, third], first) = both(later, || session(&built, Some(&ships), &options))?;
+    let ([second, third], first) = both(later, || session(&built, Some(&ships), &all))?;
     let first = came_to(&first, &built)?;
     let (second, third) = (came_to(&second, &twice)?, came_to(&third, &others)?);
     let same = Outcome::of(first.1 == second.1, "two boots, equal records");

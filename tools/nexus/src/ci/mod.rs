@@ -62,6 +62,7 @@ const STEPS: &[Step] = &[
     // attack 62 Q: the kernel checks accounts after each end of a hostile program; all of it is back; broken: budget-return
     // attack 13 Q: the kernel counts writable mappings after each call of hostile programs; no count is wrong; broken: writable-count
     // attack 10 Q: the kernel checks itself after each call of hostile programs; every write is fenced; broken: map-fence, unmap-fence
+    // attack 105 Q: slow heads, heads, lines and requests without end, bodies, and requests that can be read in two ways, against the page in QEMU; each is refused or let go, and who means it is served; broken: page-head-late, page-room-kept, page-head-long, page-kept-for-ever, page-host-twice
     step("os", 60, "proofs in QEMU: twice, with equal records, and with other names", |_| {
         guest::os()
     }),

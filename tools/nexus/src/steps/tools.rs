@@ -122,8 +122,31 @@ pub(crate) const DENY: Tool = Tool {
 pub(crate) const TSHARK: Tool =
     Tool { name: "tshark", probe: &["tshark", "--version"], install: "apt-get install tshark" };
 
+/// A client of HTTP.
+pub(crate) const CURL: Tool =
+    Tool { name: "curl", probe: &["curl", "--version"], install: "apt-get install curl" };
+
+/// A client of HTTP that asks as often as it can. It has no way to say its version that is a success.
+pub(crate) const WRK: Tool =
+    Tool { name: "wrk", probe: &["which", "wrk"], install: "apt-get install wrk" };
+
+/// A client that sends what it is given. Others of this name know no `-N`.
+pub(crate) const NC: Tool = Tool {
+    name: "nc of netcat-openbsd",
+    probe: &["which", "nc.openbsd"],
+    install: "apt-get install netcat-openbsd",
+};
+
+/// What holds JSON against its schema.
+pub(crate) const JSONSCHEMA: Tool = Tool {
+    name: "jsonschema",
+    probe: &["jsonschema", "--version"],
+    install: "apt-get install python3-jsonschema",
+};
+
 /// Each of them.
-pub(crate) const TOOLS: &[Tool] = &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS, NEXTEST, DENY, TSHARK];
+pub(crate) const TOOLS: &[Tool] =
+    &[NIGHTLY, MIRI, FUZZ, LLVM_COV, MUTANTS, NEXTEST, DENY, TSHARK, CURL, WRK, NC, JSONSCHEMA];
 
 impl Tool {
     /// What to do when it is not there, or in another version.

@@ -3,7 +3,7 @@
 use super::Noticed;
 use crate::broken::{CHECKER, Defence, MISSING, Without};
 use crate::build::Built;
-use crate::test_os::{Ended, Options, Session, Until, profile_of};
+use crate::test_os::{Asked, Ended, Options, Session, Until, VISITOR, profile_of};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,6 +52,7 @@ impl Image {
             limit: LIMIT,
             seed: None,
             packets: None,
+            page: if by.starts_with(VISITOR) { Asked::ByAll } else { Asked::ByReaders },
             quiet: true,
         };
         let session = Session::run(&self.built, &options)?;

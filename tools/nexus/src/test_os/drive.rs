@@ -1,6 +1,6 @@
 //! Runs a guest to its end: streams its console, collects its records, reads its memory.
 
-use super::page::Page;
+use super::page::{Asked, Page};
 use super::transcript::{Meaning, Transcript};
 use super::{bus, registers};
 use crate::protocol::Event::Grant;
@@ -125,8 +125,8 @@ pub struct Plan<'a> {
     pub symbols: Option<&'a Symbols>,
     /// Device numbers whose identity registers can be read without harm: virtio devices.
     pub is_virtio: &'a dyn Fn(u16) -> bool,
-    /// Look at the page before the guest is read: QEMU was asked for a forward to it.
-    pub page: bool,
+    /// By whom the page is asked for before the guest is read, where QEMU was asked for a forward to it.
+    pub page: Option<Asked>,
     /// Takes each console line.
     pub show: &'a mut dyn FnMut(&str),
 }
@@ -236,7 +236,8 @@ impl Driver {
     fn read_memory(&mut self, plan: &Plan<'_>) -> Result<Witness> {
         let opened = self.gdb.as_mut().map(registers::read).transpose()?.unwrap_or_default();
         let mut qmp = Qmp::accept(&self.monitor)?;
-        let page = plan.page.then(|| Page::look(&mut qmp).map_err(|why| format!("{why:#}")));
+        let look = |asked| Page::look(&mut qmp, asked).map_err(|why| format!("{why:#}"));
+        let page = plan.page.map(look);
         let file = self.scratch.path().join("ram");
         let (base, len) = plan.ram;
         let granted = self.transcript.ledger.iter().filter(|entry| entry.event == Grant);
@@ -275,7 +276,7 @@ mod tests {
             limit,
             symbols: None,
             is_virtio: &|_| false,
-            page: false,
+            page: None,
             show: &mut |line| shown.push(line.to_owned()),
         };
         let run = run(plan).unwrap();

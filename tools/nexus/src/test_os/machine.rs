@@ -4,7 +4,7 @@ use super::described::virtio_id;
 use super::drive::{self, Plan, Run, Until};
 use super::frames::Networks;
 use super::judge::Boot;
-use super::page;
+use super::page::{self, Asked};
 use super::session::Options;
 use super::wire::Wire;
 use crate::build::Built;
@@ -28,8 +28,8 @@ pub(super) struct Machine<'a> {
     quiet: bool,
     /// What is left of the time for all boots.
     left: Duration,
-    /// A port of this machine leads to its page.
-    page: bool,
+    /// By whom its page is asked for, where a port of this machine leads to one.
+    page: Option<Asked>,
     /// Its networks.
     pub(super) networks: Networks,
     /// The peer on the other end of its network, where there is one.
@@ -54,6 +54,7 @@ impl<'a> Machine<'a> {
         let mut board = board(built, expect)?;
         let wire = Wire::of(&mut board, expect, options.packets, nonce)?;
         let page = page::is_reached(&built.checked.description) && page::forward(&mut board);
+        let page = page.then_some(options.page);
         Ok(Machine {
             built,
             nonce,
@@ -90,7 +91,7 @@ impl<'a> Machine<'a> {
             limit: self.left,
             symbols: Some(&self.symbols),
             is_virtio: &|device| virtio_id(checked, device).is_some(),
-            page: self.page && boot == Boot::Last,
+            page: self.page.filter(|_| boot == Boot::Last),
             show: &mut |line| {
                 self.console.push(line.to_owned());
                 if !self.quiet {

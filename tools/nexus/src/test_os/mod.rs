@@ -26,6 +26,7 @@ mod rules_tests;
 mod session;
 mod tied;
 mod transcript;
+mod visitors;
 mod wire;
 
 pub use agree::{Expected, differences};
@@ -33,6 +34,7 @@ pub use cuts::Survived;
 pub use drive::{Ended, Plan, Run, Until, Witness, run as drive};
 pub use judge::{Boot, Expectation, Judgement, code, judge};
 pub use ledger::{Holding, Replay, Ring, replay};
+pub use page::Asked;
 pub use production::Shipped;
 pub use renamed::renamed;
 pub use session::{
@@ -40,6 +42,7 @@ pub use session::{
     seed_from_environment,
 };
 pub use transcript::{Meaning, Transcript};
+pub(crate) use visitors::FINDING as VISITOR;
 
 use crate::broken::{self, Copy, Defence};
 use crate::build::{self, Built};
@@ -109,6 +112,7 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
         limit: args.timeout,
         seed: seed_from_environment()?,
         packets: packets_from_environment()?,
+        page: Asked::ByAll,
         quiet: false,
     };
     let mut session = Session::run(&built, &options)?;

@@ -2,6 +2,7 @@
 //! machine that is judged, to whoever asks for it by its own name, and nothing to others.
 
 use super::agree::Expected;
+use super::visitors;
 use crate::image;
 use crate::protocol::Entry;
 use crate::qemu::Qmp;
@@ -18,7 +19,7 @@ use std::time::Duration;
 /// The port of a page.
 const HTTP: u16 = 80;
 /// How long one answer may take. A safety net: the page answers in milliseconds.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
 /// Bytes of the longest answer.
 const LONGEST: u64 = 1 << 20;
 /// A name that is none of the page's.
@@ -43,6 +44,17 @@ pub(super) struct Page {
     foreign: Answer,
     /// `/`, asked to take something.
     post: Answer,
+    /// What was wrong with how it takes visitors who mean no good, where there were any.
+    visited: Vec<String>,
+}
+
+/// Who asks for a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Those who want to see it.
+    ByReaders,
+    /// Also those who mean no good, which takes some seconds.
+    ByAll,
 }
 
 /// An answer of HTTP: its status, and what it has.
@@ -71,15 +83,17 @@ pub(super) fn forward(board: &mut [String]) -> bool {
 }
 
 impl Page {
-    /// Asks for it.
+    /// Asks for it, in the end also as those do who mean no good.
     ///
     /// # Errors
     /// When there is no way to it, or it does not answer.
-    pub(super) fn look(qmp: &mut Qmp) -> Result<Page> {
+    pub(super) fn look(qmp: &mut Qmp, asked: Asked) -> Result<Page> {
         let all = forwards(&qmp.monitor("info usernet")?);
         let forward = all.iter().find(|forward| forward.guest == HTTP);
-        Page::at(forward.context("QEMU has made no forward to the page")?.host)
-            .context("asking for the page of the guest")
+        let port = forward.context("QEMU has made no forward to the page")?.host;
+        let page = Page::at(port).context("asking for the page of the guest")?;
+        let visited = if asked == Asked::ByAll { visitors::visit(port) } else { Vec::new() };
+        Ok(Page { visited, ..page })
     }
 
     fn at(port: u16) -> Result<Page> {
@@ -97,6 +111,7 @@ impl Page {
             html: ask(port, "GET", "/", &own)?,
             foreign: ask(port, "GET", "/", FOREIGN)?,
             post: ask(port, "POST", "/", &own)?,
+            visited: Vec::new(),
         })
     }
 
@@ -108,7 +123,7 @@ impl Page {
         audit: &[Expected],
         ledger: &[Entry],
     ) -> Vec<String> {
-        let mut findings = Vec::new();
+        let mut findings = self.visited.clone();
         for (what, answer, status) in [
             ("/", &self.html, 200),
             ("/api", &self.api, 200),
@@ -186,11 +201,20 @@ fn ask(port: u16, method: &str, path: &str, host: &str) -> Result<Answer> {
 
 /// Status and body.
 fn answer(text: &str) -> Result<Answer> {
-    let (head, body) = text.split_once("\r\n\r\n").context("it has no head")?;
+    let (status, _, body) = head_of(text)?;
+    Ok(Answer { status, body: body.to_owned() })
+}
+
+/// The status of an answer, its head, and what is behind that.
+///
+/// # Errors
+/// What it lacks.
+pub(super) fn head_of(text: &str) -> Result<(u16, &str, &str)> {
+    let (head, behind) = text.split_once("\r\n\r\n").context("it has no head")?;
     let mut words = head.split_ascii_whitespace();
     ensure!(words.next().is_some_and(|word| word.starts_with("HTTP/1.")), "it is not of HTTP");
     let status = words.next().and_then(|word| word.parse().ok()).context("it has no status")?;
-    Ok(Answer { status, body: body.to_owned() })
+    Ok((status, head, behind))
 }
 
 #[cfg(test)]

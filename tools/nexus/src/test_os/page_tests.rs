@@ -27,6 +27,7 @@ fn good() -> Page {
         api: answer_of(200, &api()),
         foreign: answer_of(421, ""),
         post: answer_of(405, ""),
+        visited: Vec::new(),
     }
 }
 
@@ -96,6 +97,8 @@ fn test_a_page_that_answers_otherwise() {
             "the page answers a POST with 204, and not 405"
         ]
     );
+    let page = Page { visited: vec!["a visitor".into()], ..good() };
+    assert_eq!(findings(&page), ["a visitor"]);
     let page = Page { html: answer_of(500, HTML), api: answer_of(503, &api()), ..good() };
     assert_eq!(findings(&page).len(), 2);
 }

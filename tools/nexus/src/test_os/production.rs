@@ -57,7 +57,7 @@ fn boot(ships: &Built, options: &Options) -> Result<Run> {
         limit: options.limit,
         symbols: Some(&symbols),
         is_virtio: &|_| false,
-        page: false,
+        page: None,
         show: &mut |_| {},
     })
 }

@@ -5,6 +5,7 @@ use super::described::{Described, Judged};
 use super::drive::{Run, Until};
 use super::judge::Judgement;
 use super::machine::Machine;
+use super::page::Asked;
 use super::production::{self, Shipped};
 use super::report;
 use super::transcript::Transcript;
@@ -34,12 +35,15 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Malformed packets, where a peer sends any; as the system says when absent.
     pub packets: Option<u32>,
+    /// Who asks for the page, where there is one.
+    pub page: Asked,
     /// Keep the console of the guest to ourselves.
     pub quiet: bool,
 }
 
 impl Options {
-    /// To the verdict, within what `RUN_TIMEOUT` says, else 190 seconds; with the seed `NEXUS_SEED`.
+    /// To the verdict, within what `RUN_TIMEOUT` says, else 190 seconds; with the seed `NEXUS_SEED`; the page is
+    /// asked for by readers.
     ///
     /// # Errors
     /// When `RUN_TIMEOUT` is not a time.
@@ -51,6 +55,7 @@ impl Options {
             limit: parse_time(&limit)?,
             seed: seed_from_environment()?,
             packets: packets_from_environment()?,
+            page: Asked::ByReaders,
             quiet: false,
         })
     }
