@@ -244,7 +244,7 @@ fn stated(request: state::Request) -> Message {
     match request {
         state::Request::Info(ask) => ask.answer(Ok(state::StoreInfo {
             standing: Standing::Ready,
-            reason: state::Reason::None,
+            reason: state::Reason::Fine,
             detail: 0,
             guid: [0; 16],
             bytes: 12,

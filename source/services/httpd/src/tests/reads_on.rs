@@ -51,6 +51,9 @@ impl Machine {
 
     fn init(&mut self, request: init::Request) -> Message {
         match request {
+            init::Request::Services(ask) if self.holds.is_empty() => {
+                ask.answer(Err(ServiceError::NotFound))
+            }
             init::Request::Services(ask) => {
                 let (index, count) = (ask.cursor, self.holds.len() as u64);
                 ask.answer(Ok(init::ServiceInfo {
@@ -85,7 +88,7 @@ impl Machine {
         };
         match request {
             policy::Request::Epoch(ask) => {
-                let rules = self.lines.len() as u16;
+                let rules = self.lines.len() as u32;
                 ask.answer(Ok(policy::EpochInfo { epoch: self.epoch, rules, nonce: ask.nonce }))
             }
             policy::Request::RuleText(ask) => {
@@ -205,7 +208,7 @@ fn the_last_denials_are_kept_and_all_are_counted() {
     assert_eq!(all.denied, DENIALS_SHOWN as u64 + 5);
     // Of a device, or a service, that nobody knows there is its number; of none there is nothing.
     assert_eq!((all.last[0].device.as_str(), all.last[0].asker.as_str()), ("device 7", ""));
-    assert_eq!(all.last[0].service, "service 6");
+    assert_eq!(all.last[0].service, "service 1");
     machine.borrow_mut().entries.push(of(Event::Decision, Outcome::Allow, 0));
     let allowed = collector.snapshot().ledger.last.pop().unwrap();
     assert_eq!((allowed.device.as_str(), allowed.service.as_str()), ("", ""));
