@@ -120,7 +120,10 @@ fn who_waits_for_a_peer_that_is_gone_is_told() {
     let receives = a.ask(wire::RECEIVE, socket, &[]);
     world.run(1_000);
     world.trouble.loss = 100;
-    world.run(58_000);
+    world.run(50_000);
+    // The machine is there: only the connection is gone, and nobody is asked for the card of its peer.
+    world.coming.push_back(hostile::echo_request(Ipv4Address::from_octets(OWN), 1));
+    world.run(8_000);
     assert_eq!(a.take(receives), None);
     world.run(25_000);
     assert_eq!(a.take(receives), Some((wire::RESET, Vec::new())));
@@ -136,12 +139,44 @@ fn datagrams_that_wait_for_room_go_when_there_is_some() {
     let data = [Target { len: 5, ..to(PEER, 9000) }.as_bytes(), b"hello"].concat();
     // The peer's card is not known any more: all of them wait for it.
     world.run(61_000);
+    world.trouble.loss = 100;
     let asked: Vec<u16> = (0..60).map(|_| a.ask(wire::SEND_TO, socket, &data)).collect();
-    world.run(500);
+    world.run(50);
+    world.trouble.loss = 0;
+    world.run(5_000);
     assert!(asked.into_iter().all(|id| a.take(id).is_some_and(|(status, _)| status == DONE)));
     let mut came = 0;
     world.until(|world| {
         came += std::iter::from_fn(|| world.peer.udp(peer).recv().ok().map(|_| ())).count();
         came == 60
     });
+}
+
+/// Whenever in a turn a client asks, it is seen in that turn or in the next, which is at once, or the client tells of it.
+#[test]
+fn whenever_a_client_asks_it_is_answered() {
+    for at in 0.. {
+        let mut world = World::up();
+        world.run(20_000);
+        let a = Rc::new(RefCell::new(world.client(A)));
+        world.step();
+        let (asked, told, asks) = (Rc::new(Cell::new(None)), Rc::new(Cell::new(0)), Rc::clone(&a));
+        let (asked_at, loads) = (Rc::clone(&asked), Rc::clone(&told));
+        world.rings[&A].after_each_load(move || {
+            if loads.get() == at {
+                asked_at.set(Some(asks.borrow_mut().ask(wire::FINISH, 99, &[])));
+            }
+            loads.set(loads.get() + 1);
+        });
+        // Who has asked once in a turn need not tell of what it asks then.
+        a.borrow_mut().ask(wire::FINISH, 98, &[]);
+        told.set(0);
+        world.step();
+        let in_turn = told.get();
+        world.run(5);
+        match asked.get() {
+            Some(id) if at < in_turn => assert!(a.borrow_mut().is_done(id), "asked at load {at}"),
+            _ => return assert!(at > 5, "there are {in_turn} loads in a turn"),
+        }
+    }
 }
