@@ -4,18 +4,21 @@
 //! virtionetd says of lengths is not believed. When its life ends, an attachment to the next is begun, and whoever has
 //! connections goes on with them: what was under way is lost like a packet.
 
-use alloc::vec;
+mod out;
+
 use alloc::vec::Vec;
 
 use nexus_mmio::{SharedMut, Split, TooSmall};
-use nexus_proto::net::{Card as Says, MAX_FRAME, MIN_FRAME, RECEIVE, TRANSMIT};
+use nexus_proto::net::{Card as Says, MAX_FRAME, MIN_FRAME, RECEIVE};
 use nexus_ring::{Completion, Consumer, DONE, Ended, PAGE, Submission};
-use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken};
 use smoltcp::time::{Duration, Instant};
 
-use crate::frame;
+use crate::frame::Head;
 use crate::road::Road;
 use crate::sum::Frame;
+pub use out::Goes;
+use out::Out;
 
 /// Entries of each ring.
 pub const ENTRIES: usize = 64;
@@ -60,27 +63,14 @@ pub struct Card<M, R> {
     says: Option<Says>,
     /// The frame that is looked at.
     frame: Frame,
+    /// Its bytes, until something is made of it.
+    looked: Option<usize>,
     /// Frames that may still come in this turn.
     left: u16,
     /// Ports at which nobody is taken now: who wants to connect is not heard, and asks again.
     full: Vec<u16>,
-    /// One that smoltcp has seen asked for a connection.
-    asked: bool,
     lives: u32,
     frames: Frames,
-}
-
-/// The half by which frames go.
-#[derive(Debug)]
-struct Out<M> {
-    ring: Consumer<M, ENTRIES>,
-    frame: Frame,
-    places: u16,
-    left: u16,
-    replies: u16,
-    went: u64,
-    bytes: u64,
-    no_room: u64,
 }
 
 impl<M: SharedMut, R: Road> Card<M, R> {
@@ -105,9 +95,9 @@ impl<M: SharedMut, R: Road> Card<M, R> {
             due: Some(Instant::ZERO),
             says: None,
             frame,
+            looked: None,
             left: 0,
             full: Vec::new(),
-            asked: false,
             lives: 0,
             frames,
         })
@@ -160,14 +150,35 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         self.full = ports;
     }
 
-    /// True once after somebody asked for a connection.
-    pub const fn was_asked(&mut self) -> bool {
-        core::mem::replace(&mut self.asked, false)
-    }
-
     /// True when more frames may go in this turn.
     pub fn may_send(&self) -> bool {
         self.attached && self.out.place().is_some()
+    }
+
+    /// Looks at what comes next, of which something may be made: it is what smoltcp receives next, unless it is
+    /// [dropped](Self::drop_it). `None` when nothing comes now.
+    pub(crate) fn look(&mut self, now: Instant) -> Option<Came> {
+        while self.attached && self.left > 0 {
+            let own = self.out.to_itself.pop_front();
+            let by = if own.is_some() { By::Itself } else { By::Wire };
+            let taken = match own {
+                Some(frame) => self.take_own(&frame),
+                None => self.next(now)?,
+            };
+            self.left -= 1;
+            if let Some((len, head)) = taken {
+                self.looked = Some(len);
+                return Some(Came { head, by });
+            }
+            self.frames.dropped += 1;
+        }
+        None
+    }
+
+    /// Nothing is made of what was looked at.
+    pub const fn drop_it(&mut self) {
+        self.looked = None;
+        self.frames.dropped += 1;
     }
 
     /// Ends a turn: tells the driver of all that was given to it. False when there is something already.
@@ -200,7 +211,8 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         }
         // Whose frames have all gone need not know it.
         let out = self.out.ring.free_id().is_some() || self.out.ring.may_wait().unwrap_or(false);
-        out && self.receive.may_wait().unwrap_or(false)
+        let received = self.receive.may_wait().unwrap_or(false);
+        out && received && self.out.to_itself.is_empty()
     }
 
     /// Attaches, or looks at the link.
@@ -253,33 +265,27 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         }
         drop((self.receive.begin(), self.out.ring.begin()));
         self.attached = false;
+        self.out.forget();
         self.lives = self.lives.saturating_add(1);
         self.due = Some(now);
     }
 
-    /// The next frame that something may be made of, in `frame`; its bytes.
-    fn next(&mut self, now: Instant) -> Option<usize> {
-        while self.attached && self.left > 0 {
-            let done = match self.receive.pop() {
-                Ok(done) => done?,
-                Err(why) => {
-                    self.over(why, now);
-                    return None;
-                }
-            };
-            self.left -= 1;
-            let len = self.take(done);
-            self.give(done.id);
-            if len.is_some() {
-                return len;
+    /// The next frame of the wire; `None` when there is none, or the attachment is over.
+    fn next(&mut self, now: Instant) -> Option<Option<(usize, Head)>> {
+        let done = match self.receive.pop() {
+            Ok(done) => done?,
+            Err(why) => {
+                self.over(why, now);
+                return None;
             }
-            self.frames.dropped += 1;
-        }
-        None
+        };
+        let taken = self.take(done);
+        self.give(done.id);
+        Some(taken)
     }
 
     /// Copies a frame out; its bytes, when something may be made of it.
-    fn take(&mut self, done: Completion) -> Option<usize> {
+    fn take(&mut self, done: Completion) -> Option<(usize, Head)> {
         let len = done.len as usize;
         self.frames.came += 1;
         self.frames.came_bytes += u64::from(done.len);
@@ -288,91 +294,53 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         }
         let frame = self.frame.get_mut(len)?;
         self.receive.read(u32::from(done.id) * BUFFER as u32, frame).ok()?;
-        let frame = self.frame.get(len)?;
-        let asks = frame::connects_to(frame);
-        let heard = !asks.is_some_and(|port| self.full.contains(&port));
-        let taken = heard && frame::is_spoken(frame) && self.frame.is_right(len);
-        self.asked |= taken && asks.is_some();
-        taken.then_some(len)
+        self.head(len).filter(|_| self.frame.is_right(len))
+    }
+
+    /// One of this machine's to itself, whose checksum nobody has computed.
+    fn take_own(&mut self, frame: &[u8]) -> Option<(usize, Head)> {
+        self.frame.get_mut(frame.len())?.copy_from_slice(frame);
+        self.head(frame.len())
+    }
+
+    fn head(&self, len: usize) -> Option<(usize, Head)> {
+        let head = Head::of(self.frame.get(len)?)?;
+        let full = head.asks().is_some_and(|port| self.full.contains(&port));
+        (!full).then_some((len, head))
     }
 }
 
-impl<M: SharedMut> Out<M> {
-    fn new(ring: Consumer<M, ENTRIES>) -> Out<M> {
-        let places = u16::try_from((ring.data_len() as usize / BUFFER).min(ENTRIES)).unwrap_or(0);
-        let frame = Frame::new(MAX_FRAME);
-        Out { ring, frame, places, left: 0, replies: 0, went: 0, bytes: 0, no_room: 0 }
-    }
-
-    /// Takes what has gone.
-    fn settle(&mut self) -> Result<(), Ended> {
-        while self.ring.pop()?.is_some() {}
-        Ok(())
-    }
-
-    /// A place for a frame.
-    fn place(&self) -> Option<u16> {
-        self.ring.free_id().filter(|id| *id < self.places && self.left > 0)
-    }
-
-    fn send(&mut self, len: usize, id: u16) {
-        let (offset, bytes) = (u32::from(id) * BUFFER as u32, len as u32);
-        self.frame.fill(len);
-        let frame = self.frame.get(len).unwrap_or_default();
-        let request = Submission { id, op: TRANSMIT, len: bytes, offset, arg: 0 };
-        // When the driver ends, that is seen when something is taken.
-        let sent = self.ring.write(offset, frame).is_ok() && self.ring.submit(request).is_ok();
-        self.left = self.left.saturating_sub(1);
-        if sent {
-            self.went += 1;
-            self.bytes += u64::from(bytes);
-        } else {
-            self.no_room += 1;
-        }
-    }
+/// By what way a frame came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// By the wire: anybody may have made it.
+    Wire,
+    /// This machine sent it to itself.
+    Itself,
 }
 
-/// A frame that came.
+/// A frame that came, and was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Came {
+    /// What it says of itself.
+    pub(crate) head: Head,
+    /// By what way it came.
+    pub(crate) by: By,
+}
+
+/// A frame that is received.
 #[derive(Debug)]
-pub struct Came<'a>(&'a [u8]);
+pub struct Received<'a>(&'a [u8]);
 
-/// Room for a frame that goes; `None`: it is lost.
-#[derive(Debug)]
-pub struct Goes<'a, M> {
-    out: &'a mut Out<M>,
-    /// It answers one that came.
-    reply: bool,
-}
-
-impl RxToken for Came<'_> {
+impl RxToken for Received<'_> {
     fn consume<T, F: FnOnce(&[u8]) -> T>(self, f: F) -> T {
         f(self.0)
     }
 }
 
-impl<M: SharedMut> TxToken for Goes<'_, M> {
-    fn consume<T, F: FnOnce(&mut [u8]) -> T>(self, len: usize, f: F) -> T {
-        let Goes { out, reply } = self;
-        let Some(frame) = out.frame.get_mut(len) else {
-            // smoltcp makes none that is longer than the card says; it is lost like a packet.
-            out.no_room += 1;
-            return f(&mut vec![0; len]);
-        };
-        let result = f(frame);
-        match out.place() {
-            Some(id) if !reply || out.replies > 0 => {
-                out.replies -= u16::from(reply);
-                out.send(len, id);
-            }
-            _ => out.no_room += 1,
-        }
-        result
-    }
-}
-
 impl<M: SharedMut, R: Road> Device for Card<M, R> {
     type RxToken<'a>
-        = Came<'a>
+        = Received<'a>
     where
         Self: 'a;
     type TxToken<'a>
@@ -380,10 +348,10 @@ impl<M: SharedMut, R: Road> Device for Card<M, R> {
     where
         Self: 'a;
 
-    fn receive(&mut self, now: Instant) -> Option<(Came<'_>, Goes<'_, M>)> {
-        let len = self.next(now)?;
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Goes<'_, M>)> {
+        let len = self.looked.take()?;
         let frame = self.frame.get(len)?;
-        Some((Came(frame), Goes { out: &mut self.out, reply: true }))
+        Some((Received(frame), Goes { out: &mut self.out, reply: true }))
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Goes<'_, M>> {

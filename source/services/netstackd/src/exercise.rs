@@ -7,17 +7,19 @@ pub use good::{good, mend};
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{EthernetFrame, EthernetProtocol};
+use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpListenEndpoint};
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-use nexus_sysdesc::{Address, NetworkSays};
+use nexus_sysdesc::{Address, NetProtocol, NetworkSays};
 
-use crate::card::capabilities;
-use crate::frame;
+use crate::card::{By, Came, capabilities};
+use crate::frame::Head;
+use crate::numbers::Seeds;
 use crate::session::ask::{Ask, HEAD, NAME};
-use crate::stack::Stack;
+use crate::session::desk::Ports;
+use crate::stack::{Stack, Way};
 
 /// Takes `data` for a request: the operation, its argument, two bytes of length, then the bytes in the ring. True when it is
 /// one.
@@ -63,8 +65,8 @@ pub fn frames(mut data: &[u8]) -> usize {
         Address::Static { address: [10, 0, 2, 15], bits: 24, gateway: None, dns: Vec::new() };
     let says = NetworkSays { address, leads_back: Vec::new() };
     let mut now = Instant::from_secs(1);
-    let mut stack = Stack::new([2, 0, 0, 0, 0, 1], &says, [1, 2], now);
-    listen(&mut stack.sockets);
+    let mut stack = Stack::new([2, 0, 0, 0, 0, 1], &says, Seeds::new([1; 4]), now);
+    let ports = listen(&mut stack.sockets);
     let mut made = 0;
     while let Some((len, rest)) = data.split_first_chunk::<2>() {
         let says = u16::from_le_bytes(*len);
@@ -75,11 +77,16 @@ pub fn frames(mut data: &[u8]) -> usize {
         if says & MENDED != 0 {
             mend(&mut one);
         }
-        if frame::is_spoken(&one) {
+        if let Some(head) = Head::of(&one) {
             made += 1;
             let kind = EthernetFrame::new_unchecked(&one).ethertype();
             assert!(!matches!(kind, EthernetProtocol::Unknown(_)));
-            let _ = stack.ingress(now, &mut Once(Some(one)));
+            let mut card = Once(Some(one));
+            match stack.way(&Came { head, by: By::Wire }, &ports) {
+                Way::Dropped => {}
+                Way::Heard => stack.ingress(now, &mut card),
+                Way::Opens => stack.open(now, &mut card),
+            }
         }
         stack.maintain(now);
         stack.settle(now);
@@ -91,16 +98,22 @@ pub fn frames(mut data: &[u8]) -> usize {
     made
 }
 
-fn listen(sockets: &mut SocketSet<'static>) {
+/// Sockets that hear something; whose ports these are.
+fn listen(sockets: &mut SocketSet<'static>) -> Ports {
     use smoltcp::socket::{tcp, udp};
+    let (at, datagrams_at) = (IpListenEndpoint::from(80), IpListenEndpoint::from(5000));
     let room = || tcp::SocketBuffer::new(vec![0; 4096]);
     let mut stream = tcp::Socket::new(room(), room());
-    let _ = stream.listen(80);
+    let _ = stream.listen(at);
     sockets.add(stream);
     let room = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; 4], vec![0; 4096]);
     let mut datagrams = udp::Socket::new(room(), room());
-    let _ = datagrams.bind(5000);
+    let _ = datagrams.bind(datagrams_at);
     sockets.add(datagrams);
+    let mut ports = Ports::default();
+    ports.take(NetProtocol::Tcp, at, 0, true);
+    ports.take(NetProtocol::Udp, datagrams_at, 0, true);
+    ports
 }
 
 /// A card from which one frame comes, and to which any go.

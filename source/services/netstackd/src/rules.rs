@@ -24,7 +24,7 @@ pub trait Here {
     /// Whose connections to this port are accepted, or whose datagrams to it are taken.
     fn at(&self, protocol: NetProtocol, port: u16) -> Option<u32>;
 
-    /// Everybody at any port.
+    /// Everybody at any port that they have named.
     fn everybody(&self, protocol: NetProtocol) -> impl Iterator<Item = u32>;
 }
 

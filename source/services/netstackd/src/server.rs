@@ -20,12 +20,12 @@ use nexus_sysdesc::NetworkSays;
 use smoltcp::time::{Duration, Instant};
 
 use crate::card::{Card, TURN};
-use crate::numbers::{Numbers, Source};
+use crate::numbers::{Numbers, Seeds, Source};
 use crate::road::Road;
 use crate::rules::Rules;
 use crate::session::Session;
 use crate::session::desk::{Desk, Ports};
-use crate::stack::Stack;
+use crate::stack::{Stack, Way};
 
 /// What a test run must see once there is an address.
 const PROOF: &str = "network-up";
@@ -33,6 +33,8 @@ const PROOF: &str = "network-up";
 const PATIENCE: Duration = Duration::from_secs(5);
 /// At least so long nothing is done when smoltcp says that something is due, and then does nothing.
 const IDLE: Duration = Duration::from_millis(1);
+/// At least so long nothing is done when nothing can go: there is no driver, or it takes nothing.
+const NO_CARD: Duration = Duration::from_millis(100);
 /// At most so long nothing is done after a turn in which as many frames came as may.
 const REST_NS: u64 = 2_000_000;
 
@@ -170,6 +172,7 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
     /// One turn.
     pub fn turn(&mut self, now: Instant) -> Turn {
         self.turns += 1;
+        self.numbers.begin();
         self.card.begin(now);
         self.begin(now);
         let before = self.card.frames();
@@ -178,6 +181,7 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         if self.timer.take_if(|due| *due <= now).is_some() {
             self.egress(now);
         }
+        self.stack.iter_mut().for_each(|stack| stack.settle(now));
         let clients = self.clients(now);
         self.egress(now);
         let left = self.settle(now);
@@ -206,27 +210,31 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
             return;
         }
         let Some(card) = self.card.says() else { return };
-        let (Some(first), Some(second)) = (self.numbers.draw(), self.numbers.draw()) else {
-            return;
-        };
+        let drawn = [(); 4].map(|()| self.numbers.draw());
+        let [Some(a), Some(b), Some(c), Some(d)] = drawn else { return };
         // Of one card alone; smoltcp has no interface for another.
         let [kind, ..] = card.mac;
         if kind & 1 == 0 && card.mac != [0; 6] {
-            self.stack = Some(Stack::new(card.mac, &self.says, [first, second], now));
+            self.stack = Some(Stack::new(card.mac, &self.says, Seeds::new([a, b, c, d]), now));
         }
     }
 
     /// Looks at what came.
     fn ingress(&mut self, now: Instant) {
         let Some(stack) = &mut self.stack else { return };
-        while stack.ingress(now, &mut self.card) {
-            if self.card.was_asked() {
+        // There may be room since the last turn.
+        keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
+        while let Some(came) = self.card.look(now) {
+            match stack.way(&came, &self.ports) {
+                Way::Dropped => self.card.drop_it(),
+                Way::Heard => stack.ingress(now, &mut self.card),
+                Way::Opens => stack.open(now, &mut self.card),
+            }
+            if came.head.asks().is_some() {
                 keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
             }
         }
         stack.maintain(now);
-        stack.settle(now);
-        keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
     }
 
     /// Does what clients ask and wait for.
@@ -273,6 +281,9 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
     /// Sends what there is, as much as may go in this turn. When there is more, the stack says that it is due.
     fn egress(&mut self, now: Instant) {
         let Some(stack) = &mut self.stack else { return };
+        if self.card.may_send() {
+            stack.ask_neighbours(now, &mut self.card);
+        }
         for _ in 0..TURN {
             if !stack.egress(now, &mut self.card) {
                 return;
@@ -289,7 +300,11 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
 
     /// When something is due.
     fn due(&mut self, now: Instant, idle: bool, clients: Option<Instant>) -> Option<Instant> {
-        let least = if idle { now + IDLE } else { now };
+        let least = match (idle, self.card.may_send()) {
+            (false, _) => now,
+            (true, true) => now + IDLE,
+            (true, false) => now + NO_CARD,
+        };
         self.timer = self.stack.as_mut().and_then(|stack| stack.next(now));
         let polled = self.timer.map(|at| at.max(least));
         // Without a stack it is looked for one again.

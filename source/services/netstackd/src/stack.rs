@@ -1,8 +1,12 @@
 //! The stack: smoltcp's interface and its sockets, addresses, and who is asked for names.
 
 mod echo;
+mod heard;
+mod known;
 mod lease;
+mod nowhere;
 mod router;
+mod seek;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -10,9 +14,7 @@ use alloc::vec::Vec;
 pub use echo::{Echoes, Ping};
 use nexus_proto::socket::Source as From;
 use nexus_sysdesc::{Address, Ip, NetworkSays};
-use smoltcp::iface::{
-    Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet,
-};
+use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::Device;
 use smoltcp::socket::{Socket, dns, tcp};
 use smoltcp::time::{Duration, Instant};
@@ -22,7 +24,10 @@ use smoltcp::wire::{
 };
 
 use crate::address::{of_wire, to_wire};
+use crate::numbers::Seeds;
+pub(crate) use heard::Way;
 use router::Told;
+pub(crate) use seek::WAITED;
 
 /// Most servers of names that are asked.
 const SERVERS: usize = 4;
@@ -50,8 +55,9 @@ pub struct Stack {
     iface: Interface,
     /// Says when sockets are due where `iface` does not: it speaks with nobody.
     timers: Interface,
-    /// The sockets of all.
+    /// The sockets of all. Those of TCP are taken out by [`remove`](Self::remove).
     pub sockets: SocketSet<'static>,
+    known: known::Known,
     /// Echoes that are waited for.
     pub echoes: Echoes,
     lease: Option<lease::Lease>,
@@ -60,6 +66,8 @@ pub struct Stack {
     /// Until then a router is waited for.
     router_until: Option<Instant>,
     fixed: bool,
+    seeds: Seeds,
+    seek: seek::Seek,
 }
 
 impl core::fmt::Debug for Stack {
@@ -69,12 +77,12 @@ impl core::fmt::Debug for Stack {
 }
 
 impl Stack {
-    /// For a card with this address, which is of one card alone, as the description says. Both numbers are nobody's
-    /// to guess.
+    /// For a card with this address, which is of one card alone, as the description says. The secret of `seeds` is
+    /// nobody's to guess.
     #[must_use]
-    pub fn new(mac: [u8; 6], says: &NetworkSays, numbers: [u64; 2], now: Instant) -> Stack {
-        let [seed, other] = numbers;
+    pub fn new(mac: [u8; 6], says: &NetworkSays, mut seeds: Seeds, now: Instant) -> Stack {
         let hardware = HardwareAddress::Ethernet(EthernetAddress(mac));
+        let seed = seeds.draw();
         let mut iface = Interface::new(config(hardware, seed), &mut Told(Vec::new()), now);
         let timers = Interface::new(Config::new(hardware), &mut Told(Vec::new()), now);
         let local = Ipv6Cidr::new(Ipv6Address::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 64);
@@ -82,17 +90,19 @@ impl Stack {
         iface.update_ip_addrs(|all| all.extend(local.map(IpCidr::Ipv6)));
         let mut sockets = SocketSet::new(Vec::new());
         let names = sockets.add(dns::Socket::new(&[], Vec::new()));
-        let echoes = Echoes::new(&mut sockets, other);
         let mut stack = Stack {
             iface,
             timers,
             sockets,
-            echoes,
+            known: known::Known::default(),
+            echoes: Echoes::default(),
             lease: None,
             names,
             servers: Vec::new(),
             router_until: Some(now + NO_ROUTER),
             fixed: false,
+            seeds,
+            seek: seek::Seek::default(),
         };
         match &says.address {
             Address::Dhcp => stack.lease = Some(lease::Lease::new(&mut stack.sockets)),
@@ -121,10 +131,10 @@ impl Stack {
         }
     }
 
-    /// Looks at one frame. False when there is none.
-    pub fn ingress(&mut self, now: Instant, card: &mut impl Device) -> bool {
+    /// Looks at one frame.
+    pub fn ingress(&mut self, now: Instant, card: &mut impl Device) {
         let Stack { iface, sockets, .. } = self;
-        iface.poll_ingress_single(now, card, sockets) != PollIngressSingleResult::None
+        iface.poll_ingress_single(now, card, sockets);
     }
 
     /// Sends a frame of each socket that has one. False when none had.
@@ -149,7 +159,8 @@ impl Stack {
         // smoltcp 0.14 forgets when sockets are due where SLAAC has nothing to do (`Interface::poll_at`: of `None` and
         // a time the less is `None`).
         let polled = iface.poll_at(now, sockets).or_else(|| timers.poll_at(now, sockets));
-        polled.into_iter().chain(*router_until).min()
+        let due = polled.into_iter().chain(*router_until).min();
+        due.into_iter().chain(self.seeks_at()).min()
     }
 
     /// Addresses of this machine, how many bits of them the network has, and how they were come by.
@@ -200,6 +211,12 @@ impl Stack {
         &self.servers
     }
 
+    /// True when there is a way to one of them.
+    #[must_use]
+    pub fn reaches_names(&self) -> bool {
+        self.servers.iter().any(|server| self.source(*server).is_ok())
+    }
+
     /// Who gave the address, and for how many seconds it still holds.
     #[must_use]
     pub fn lease(&self, now: Instant) -> Option<(IpAddress, u32)> {
@@ -233,7 +250,15 @@ impl Stack {
         let mut drawn = self.drawn(number, now);
         let from = IpListenEndpoint { addr: Some(local.addr), port: local.port };
         socket.connect(drawn.context(), to, from).map_err(|_| NoWay)?;
-        Ok(self.sockets.add(socket))
+        let handle = self.sockets.add(socket);
+        self.knows(handle);
+        Ok(handle)
+    }
+
+    /// Takes a socket out.
+    pub fn remove(&mut self, handle: SocketHandle) -> Socket<'static> {
+        self.known.forget(handle);
+        self.sockets.remove(handle)
     }
 
     /// True when a connection has this port here.

@@ -8,7 +8,7 @@ use nexus_sysdesc::{Ip, NetProtocol};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{IpEndpoint, IpListenEndpoint};
+use smoltcp::wire::{IpAddress, IpEndpoint, IpListenEndpoint};
 use zerocopy::IntoBytes;
 
 use super::ask::{Ask, HEAD, Peer};
@@ -18,6 +18,7 @@ use super::steps::{Job, Step, most};
 use super::{Pending, Waiting};
 use crate::address::{NONE, of_wire};
 use crate::numbers::Source;
+use crate::stack::WAITED;
 
 /// For so long a peer may take to accept a connection.
 const CONNECTS: Duration = Duration::from_secs(10);
@@ -59,7 +60,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             Pending::Resolving { query, room, asked } => {
                 self.resolving(request, query, room, asked)
             }
-            Pending::Pinging { number, until } => self.pinging(request, number, until),
+            Pending::Pinging { ident, until } => self.pinging(request, ident, until),
             Pending::Fresh(ask) => self.step(request, Pending::Fresh(ask)),
         }
     }
@@ -99,10 +100,11 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         handle: SocketHandle,
         until: Instant,
     ) -> Result<Step, u8> {
-        let state = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle).state();
+        let socket = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle);
+        let (state, peer) = (socket.state(), socket.remote_endpoint().map(|peer| peer.addr));
         let failed = match state {
             tcp::State::SynSent | tcp::State::SynReceived if self.desk.now < until => {
-                self.desk.wake(until);
+                self.seek(until, CONNECTS, peer);
                 return Ok(Step::Wait(Pending::Connecting { handle, until }));
             }
             tcp::State::SynSent | tcp::State::SynReceived => wire::TIMED_OUT,
@@ -111,6 +113,15 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         };
         self.held.store.leave(handle, true, self.desk.stack, self.desk.now);
         Err(failed)
+    }
+
+    /// Goes on waiting for a peer until then, for which it has so long; one that waits for long asks where it is.
+    fn seek(&mut self, until: Instant, all: Duration, peer: Option<IpAddress>) {
+        let (now, asks) = (self.desk.now, until - all + WAITED);
+        self.desk.wake(if now < asks { asks } else { until });
+        if let Some(peer) = peer.filter(|_| now >= asks) {
+            self.desk.stack.seek(peer, now);
+        }
     }
 
     fn listen(
@@ -124,7 +135,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         self.desk.noted(self.service, Access::Listen, may)?;
         let at = self.local(local, port)?;
         self.seeded()?;
-        if !self.desk.ports.take(NetProtocol::Tcp, port, self.service) {
+        if !self.desk.ports.take(NetProtocol::Tcp, at, self.service, true) {
             return Err(wire::IN_USE);
         }
         let listener = Listener::new(at, backlog, &mut self.held.store, self.desk.stack);
@@ -144,6 +155,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         self.seeded()?;
         let desk = &mut *self.desk;
         let free = |port| !desk.ports.has(NetProtocol::Udp, port);
+        let named = port > 0;
         let port = match port {
             0 => desk.numbers.port(free).ok_or(wire::UNREACHABLE)?,
             port => free(port).then_some(port).ok_or(wire::IN_USE)?,
@@ -152,9 +164,9 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let at = IpListenEndpoint { port, ..at };
         // It is new, and the port is not 0.
         let _ = socket.bind(at);
-        desk.ports.take(NetProtocol::Udp, port, self.service);
+        desk.ports.take(NetProtocol::Udp, at, self.service, named);
         let handle = desk.stack.sockets.add(socket);
-        let number = self.held.add(Socket::Datagrams(Datagrams { handle, port }));
+        let number = self.held.add(Socket::Datagrams(Datagrams::new(handle, port)));
         self.opened(request, number, at, None)
     }
 
@@ -181,28 +193,28 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         if len > most(address, ICMP_HEADER) || self.waiting.iter().filter(pings).count() >= PINGS {
             return Err(wire::TOO_MUCH);
         }
-        self.seeded()?;
+        let number = self.desk.numbers.draw().ok_or(wire::UNREACHABLE)?;
         let mut data = crate::stack::buffer(len);
         self.side.read(request, HEAD, &mut data).map_err(|_| wire::MALFORMED)?;
         let desk = &mut *self.desk;
         let stack = &mut *desk.stack;
-        let asked = stack.echoes.ask(&mut stack.sockets, (local, address), data, desk.now);
-        let (number, until) = (asked.ok_or(wire::TOO_MUCH)?, desk.now + ECHOES);
+        let ends = (local, address);
+        let asked = stack.echoes.ask(&mut stack.sockets, ends, data, number, desk.now);
+        let (ident, until) = (asked.ok_or(wire::TOO_MUCH)?, desk.now + ECHOES);
         desk.wake(until);
-        Ok(Pending::Pinging { number, until })
+        Ok(Pending::Pinging { ident, until })
     }
 
-    fn pinging(&mut self, request: &Request, number: u16, until: Instant) -> Result<Step, u8> {
-        let came = self.desk.stack.echoes.get(number).and_then(|ping| ping.came());
-        let Some((micros, bytes)) = came else {
-            if self.desk.now < until {
-                self.desk.wake(until);
-                return Ok(Step::Wait(Pending::Pinging { number, until }));
-            }
-            self.desk.stack.echoes.forget(number);
-            return Err(wire::TIMED_OUT);
-        };
-        self.desk.stack.echoes.forget(number);
+    fn pinging(&mut self, request: &Request, ident: u16, until: Instant) -> Result<Step, u8> {
+        let stack = &mut *self.desk.stack;
+        let came = stack.echoes.get(ident).and_then(|ping| ping.came());
+        if came.is_none() && self.desk.now < until {
+            let peer = stack.echoes.get(ident).map(|ping| ping.to());
+            self.seek(until, ECHOES, peer);
+            return Ok(Step::Wait(Pending::Pinging { ident, until }));
+        }
+        stack.echoes.forget(&mut stack.sockets, ident);
+        let (micros, bytes) = came.ok_or(wire::TIMED_OUT)?;
         let echo = Echo { micros, len: bytes as u64 };
         self.put(request, 0, echo.as_bytes())?;
         Ok(Step::Done(size_of::<Echo>()))

@@ -8,6 +8,7 @@ use nexus_proto::socket::ring as wire;
 use nexus_rt::refusals::Denied;
 use nexus_sysdesc::{Ip, NetProtocol};
 use smoltcp::time::Instant;
+use smoltcp::wire::{IpAddress, IpEndpoint, IpListenEndpoint};
 
 use crate::numbers::Numbers;
 use crate::rules::{Denial, Here, Rules};
@@ -16,12 +17,22 @@ use crate::stack::Stack;
 /// Who has which port.
 #[derive(Clone, Debug, Default)]
 pub struct Ports {
-    tcp: BTreeMap<u16, u32>,
-    udp: BTreeMap<u16, u32>,
+    tcp: BTreeMap<u16, Owner>,
+    udp: BTreeMap<u16, Owner>,
+}
+
+/// Who has a port.
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    service: u32,
+    /// The address here that it is reached by; `None`: by each.
+    address: Option<IpAddress>,
+    /// It is known by the port, which it has named: others than those it has sent something reach it there.
+    named: bool,
 }
 
 impl Ports {
-    fn of(&self, protocol: NetProtocol) -> Option<&BTreeMap<u16, u32>> {
+    fn of(&self, protocol: NetProtocol) -> Option<&BTreeMap<u16, Owner>> {
         match protocol {
             NetProtocol::Tcp => Some(&self.tcp),
             NetProtocol::Udp => Some(&self.udp),
@@ -29,12 +40,18 @@ impl Ports {
         }
     }
 
-    /// The service has it, from now on. False when it is somebody's.
-    pub fn take(&mut self, protocol: NetProtocol, port: u16, service: u32) -> bool {
+    /// The service has it, from now on, and has named it or not. False when it is somebody's.
+    pub fn take(
+        &mut self,
+        protocol: NetProtocol,
+        at: IpListenEndpoint,
+        service: u32,
+        named: bool,
+    ) -> bool {
         let all = if protocol == NetProtocol::Udp { &mut self.udp } else { &mut self.tcp };
-        let free = !all.contains_key(&port);
+        let free = !all.contains_key(&at.port);
         if free {
-            all.insert(port, service);
+            all.insert(at.port, Owner { service, address: at.addr, named });
         }
         free
     }
@@ -43,6 +60,13 @@ impl Ports {
     pub fn give(&mut self, protocol: NetProtocol, port: u16) {
         let all = if protocol == NetProtocol::Udp { &mut self.udp } else { &mut self.tcp };
         all.remove(&port);
+    }
+
+    /// True when somebody listens there.
+    #[must_use]
+    pub fn listens(&self, at: IpEndpoint) -> bool {
+        let owner = self.tcp.get(&at.port);
+        owner.is_some_and(|owner| owner.address.is_none_or(|address| address == at.addr))
     }
 
     /// True when somebody has it.
@@ -61,11 +85,12 @@ impl Here for Now<'_> {
     }
 
     fn at(&self, protocol: NetProtocol, port: u16) -> Option<u32> {
-        self.1.of(protocol)?.get(&port).copied()
+        self.1.of(protocol)?.get(&port).map(|owner| owner.service)
     }
 
     fn everybody(&self, protocol: NetProtocol) -> impl Iterator<Item = u32> {
-        self.1.of(protocol).into_iter().flat_map(|all| all.values().copied())
+        let all = self.1.of(protocol).into_iter().flat_map(BTreeMap::values);
+        all.filter(|owner| owner.named).map(|owner| owner.service)
     }
 }
 

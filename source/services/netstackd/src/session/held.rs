@@ -8,10 +8,11 @@ use nexus_sysdesc::{NetProtocol, Sockets};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::{Socket as Any, tcp, udp};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::IpEndpoint;
+use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::Pending;
 use super::ask::Ask;
+use super::askers::Askers;
 use super::desk::Ports;
 use super::listener::Listener;
 use super::purse::Purse;
@@ -25,6 +26,8 @@ const TELLS: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(60);
 /// After so long it is asked for one.
 const ASKS: Duration = Duration::from_secs(20);
+/// For so long a datagram waits for a neighbour that is to answer where it is.
+const WAITS: Duration = Duration::from_secs(1);
 /// Datagrams that there is room for, each way.
 const DATAGRAMS: usize = 32;
 
@@ -47,10 +50,46 @@ pub(crate) struct Connection {
 }
 
 /// A socket for datagrams.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Datagrams {
     pub(crate) handle: SocketHandle,
     pub(crate) port: u16,
+    pub(crate) askers: Askers,
+    /// To whom the last one goes.
+    pub(crate) to: Option<IpAddress>,
+    /// Bytes that were given to be sent, ever.
+    pub(crate) given: u64,
+    /// Of those the ones that went, and since when no more have.
+    went: (u64, Instant),
+}
+
+impl Datagrams {
+    /// At this port, with nothing to send.
+    pub(crate) fn new(handle: SocketHandle, port: u16) -> Datagrams {
+        let (askers, went) = (Askers::default(), (0, Instant::ZERO));
+        Datagrams { handle, port, askers, to: None, given: 0, went }
+    }
+
+    /// Drops the first datagram when nothing has gone for [`WAITS`]: its neighbour does not answer, and others are
+    /// behind it. When it is time to look again.
+    fn go_on(&mut self, stack: &mut Stack, now: Instant) -> Option<Instant> {
+        let socket = stack.sockets.get::<udp::Socket<'_>>(self.handle);
+        let left = socket.send_queue();
+        // Those of no bytes fill it, too.
+        let holds = left > 0 || !socket.can_send();
+        let went = self.given.saturating_sub(left as u64);
+        let (before, since) = self.went;
+        if let Some(to) = self.to.filter(|_| holds) {
+            stack.seek(to, now);
+        }
+        if !holds || went != before {
+            self.went = (went, now);
+        } else if now >= since + WAITS {
+            self.handle = stack.drop_first(self.handle, now);
+            self.went = (went, now);
+        }
+        holds.then(|| self.went.1 + WAITS)
+    }
 }
 
 /// A socket that nobody has any more.
@@ -149,17 +188,12 @@ impl Store {
     /// Lets a socket for datagrams go: those that were taken are still sent.
     fn leave_datagrams(&mut self, one: Datagrams, reset: bool, now: Instant) {
         let until = if reset { now } else { now + TELLS };
-        let Datagrams { handle, port } = one;
+        let Datagrams { handle, port, .. } = one;
         self.leaving.push(Leaving { handle, port: Some(port), until, reset: true });
     }
 
     /// Takes out what is over. When it is time to look again.
-    pub(crate) fn settle(
-        &mut self,
-        stack: &mut Stack,
-        ports: &mut Ports,
-        now: Instant,
-    ) -> Option<Instant> {
+    fn settle(&mut self, stack: &mut Stack, ports: &mut Ports, now: Instant) -> Option<Instant> {
         let mut due = None;
         for mut one in core::mem::take(&mut self.leaving) {
             if one.until <= now && !one.reset {
@@ -182,7 +216,7 @@ impl Store {
     /// Takes a socket out of the stack, and gives back what it cost.
     fn release(&mut self, handle: SocketHandle, stack: &mut Stack) {
         self.purse.give();
-        if let Any::Tcp(mut socket) = stack.sockets.remove(handle) {
+        if let Any::Tcp(mut socket) = stack.remove(handle) {
             socket.abort();
             self.spare.push(socket);
         }
@@ -215,6 +249,22 @@ impl Held {
 
     pub(crate) fn get(&mut self, number: u64) -> Option<&mut Socket> {
         self.sockets.get_mut(&number)
+    }
+
+    /// Takes out what was let go and is over, and goes on with what is held back. When it is time to look again.
+    pub(crate) fn settle(
+        &mut self,
+        stack: &mut Stack,
+        ports: &mut Ports,
+        now: Instant,
+    ) -> Option<Instant> {
+        let Held { store, sockets, .. } = self;
+        let held = sockets.values_mut().filter_map(|socket| match socket {
+            Socket::Datagrams(one) => one.go_on(stack, now),
+            Socket::Listener(_) | Socket::Connection(_) => None,
+        });
+        let held = held.min();
+        store.settle(stack, ports, now).into_iter().chain(held).min()
     }
 
     /// True when nothing can be done yet for a request: it waits for what comes, and nothing has.

@@ -80,13 +80,14 @@ impl Listener {
         now: Instant,
     ) -> bool {
         let port = self.at.port;
-        let mut free = false;
+        let (mut free, mut taken) = (false, Vec::new());
         for slot in &mut self.slots {
             let socket = stack.sockets.get_mut::<tcp::Socket<'_>>(slot.handle);
             match socket.state() {
                 tcp::State::Listen => slot.since = None,
                 tcp::State::Closed => again(slot, self.at, socket),
                 half => {
+                    taken.extend(slot.since.is_none().then_some(slot.handle));
                     let since = *slot.since.get_or_insert(now);
                     let late = half == tcp::State::SynReceived && now >= since + HALF;
                     let peer = socket.remote_endpoint().map(|peer| to_wire(peer.addr));
@@ -98,6 +99,7 @@ impl Listener {
             }
             free |= socket.state() == tcp::State::Listen;
         }
+        taken.into_iter().for_each(|handle| stack.knows(handle));
         free || self.grow_to_backlog(store, stack) || self.evict(stack, now)
     }
 

@@ -5,6 +5,7 @@
 //! many requests, or moved so many bytes.
 
 pub(crate) mod ask;
+pub(crate) mod askers;
 mod begin;
 pub mod desk;
 mod held;
@@ -75,10 +76,10 @@ enum Pending {
     Fresh(Ask),
     /// A connection is asked for, until then.
     Connecting { handle: SocketHandle, until: Instant },
-    /// Somebody was asked for a name, at this time.
+    /// Somebody is asked for a name, since then.
     Resolving { query: Query, room: usize, asked: Instant },
     /// An echo is waited for, until then.
-    Pinging { number: u16, until: Instant },
+    Pinging { ident: u16, until: Instant },
 }
 
 /// What one turn of a client came to.
@@ -151,14 +152,14 @@ impl<M: SharedMut> Session<M> {
         taken
     }
 
-    /// Takes out what it has let go and is over. When it is time to look again.
+    /// Takes out what it has let go and is over, and goes on with what is held back. When it is time to look again.
     pub fn settle(
         &mut self,
         stack: &mut Stack,
         ports: &mut Ports,
         now: Instant,
     ) -> Option<Instant> {
-        self.held.store.settle(stack, ports, now)
+        self.held.settle(stack, ports, now)
     }
 
     /// Puts back what peers have let go of its listening sockets. `full` is told of each port that takes nobody now.
@@ -286,7 +287,7 @@ impl<M: SharedMut> Session<M> {
             Pending::Fresh(_) => {}
             Pending::Connecting { handle, .. } => self.held.store.leave(handle, true, stack, now),
             Pending::Resolving { query, .. } => stack.forget(query),
-            Pending::Pinging { number, .. } => stack.echoes.forget(number),
+            Pending::Pinging { ident, .. } => stack.echoes.forget(&mut stack.sockets, ident),
         }
     }
 }

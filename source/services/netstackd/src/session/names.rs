@@ -13,7 +13,7 @@ use super::steps::{Job, Step};
 use super::{Pending, Waiting};
 use crate::address::to_wire;
 use crate::numbers::Source;
-use crate::stack::Query;
+use crate::stack::{Query, WAITED};
 
 /// Names that a client asks for at one time.
 const ASKS: usize = 4;
@@ -43,13 +43,12 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         self.side.read(request, HEAD, name).map_err(|_| wire::MALFORMED)?;
         let name = core::str::from_utf8(name).ok().filter(|name| is_name(name));
         let name = name.ok_or(wire::MALFORMED)?;
-        let stack = &mut *self.desk.stack;
-        let reached = stack.servers().iter().any(|server| stack.source(*server).is_ok());
-        reached.then_some(()).ok_or(wire::UNREACHABLE)?;
+        self.desk.stack.reaches_names().then_some(()).ok_or(wire::UNREACHABLE)?;
         let number = self.desk.numbers.draw().ok_or(wire::UNREACHABLE)?;
         let kind = if six { DnsQueryType::Aaaa } else { DnsQueryType::A };
         let asked = self.desk.now;
         let query = self.desk.stack.ask(name, kind, number, asked).map_err(|_| wire::MALFORMED)?;
+        self.desk.wake(asked + WAITED);
         Ok(Pending::Resolving { query, room, asked })
     }
 
@@ -64,11 +63,19 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         room: usize,
         asked: Instant,
     ) -> Result<Step, u8> {
+        let now = self.desk.now;
         let Some(answer) = self.desk.stack.answer(query) else {
+            if now >= asked + WAITED {
+                self.desk.stack.seek_servers(now);
+            } else {
+                self.desk.wake(asked + WAITED);
+            }
             return Ok(Step::Wait(Pending::Resolving { query, room, asked }));
         };
-        let late = self.desk.now >= asked + SERVER;
-        let addresses = answer.map_err(|_| if late { wire::TIMED_OUT } else { wire::NO_NAME })?;
+        let late = now >= asked + SERVER;
+        let lost = !self.desk.stack.reaches_names();
+        let why = if late { wire::TIMED_OUT } else { wire::NO_NAME };
+        let addresses = answer.map_err(|_| if lost { wire::UNREACHABLE } else { why })?;
         let mut len = 0;
         for address in addresses.into_iter().take(room / size_of::<Ip>()) {
             let ip = to_wire(address);

@@ -6,6 +6,7 @@ use nexus_proto::log::Access;
 use nexus_proto::socket::ring::{self as wire, Opened, Target};
 use nexus_ring::Request;
 use nexus_sysdesc::NetProtocol;
+use smoltcp::iface::SocketHandle;
 use smoltcp::socket::{tcp, udp};
 use smoltcp::wire::{IpEndpoint, IpListenEndpoint};
 use zerocopy::IntoBytes;
@@ -67,11 +68,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     }
 
     /// A connection stands; the client is told of it.
-    pub(super) fn stood(
-        &mut self,
-        request: &Request,
-        handle: smoltcp::iface::SocketHandle,
-    ) -> Result<usize, u8> {
+    pub(super) fn stood(&mut self, request: &Request, handle: SocketHandle) -> Result<usize, u8> {
         self.desk.stood += 1;
         let socket = self.desk.stack.sockets.get::<tcp::Socket<'_>>(handle);
         let none = IpEndpoint::new(of_wire(NONE), 0);
@@ -185,10 +182,26 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         if self.held.was(socket) { wire::CLOSED } else { wire::NO_SOCKET }
     }
 
-    fn datagrams(&mut self, socket: u64) -> Result<Datagrams, u8> {
+    /// The handle and the port of a socket for datagrams, and whether this peer has asked it.
+    fn datagrams(
+        &mut self,
+        socket: u64,
+        peer: Option<Peer>,
+    ) -> Result<(SocketHandle, u16, bool), u8> {
+        let now = self.desk.now;
         match self.held.get(socket) {
-            Some(Socket::Datagrams(one)) => Ok(*one),
+            Some(Socket::Datagrams(one)) => {
+                let asked = peer.is_some_and(|peer| one.askers.has(peer, now));
+                Ok((one.handle, one.port, asked))
+            }
             _ => Err(self.none(socket)),
+        }
+    }
+
+    /// That something was done with a socket for datagrams.
+    fn did(&mut self, socket: u64, what: impl FnOnce(&mut Datagrams)) {
+        if let Some(Socket::Datagrams(one)) = self.held.get(socket) {
+            what(one);
         }
     }
 
@@ -199,15 +212,18 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         to: Peer,
         len: usize,
     ) -> Result<Option<usize>, u8> {
-        let Datagrams { handle, .. } = self.datagrams(socket)?;
+        let (handle, _, asked) = self.datagrams(socket, Some(to))?;
         let kind = (NetProtocol::Udp, Access::SendTo);
-        self.desk.out(self.service, kind, to.ip, to.port)?;
+        if !asked {
+            self.desk.out(self.service, kind, to.ip, to.port)?;
+        }
         let address = of_wire(to.ip);
         let local = self.desk.stack.source(address).map_err(|_| wire::UNREACHABLE)?;
         if len > most(address, UDP_HEADER) {
             return Err(wire::TOO_MUCH);
         }
         let Job { side, desk, .. } = self;
+        let number = socket;
         let socket = desk.stack.sockets.get_mut::<udp::Socket<'_>>(handle);
         if socket.send_queue() + len > socket.payload_send_capacity() || !socket.can_send() {
             return Ok(None);
@@ -217,7 +233,13 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let to = IpEndpoint::new(address, to.port);
         let meta = udp::UdpMetadata { local_address: Some(local), ..to.into() };
         match socket.send_slice(&data, meta) {
-            Ok(()) => Ok(Some(len)),
+            Ok(()) => {
+                self.did(number, |one| {
+                    one.given = one.given.saturating_add(len as u64);
+                    one.to = Some(address);
+                });
+                Ok(Some(len))
+            }
             Err(udp::SendError::BufferFull) => Ok(None),
             Err(udp::SendError::Unaddressable) => Err(wire::UNREACHABLE),
         }
@@ -229,11 +251,11 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         socket: u64,
         room: usize,
     ) -> Result<Option<usize>, u8> {
-        let Datagrams { handle, port } = self.datagrams(socket)?;
-        let (service, rules) = (self.service, self.desk.rules);
+        let (handle, port, _) = self.datagrams(socket, None)?;
+        let (service, rules, now) = (self.service, self.desk.rules, self.desk.now);
         let Job { side, desk, .. } = self;
-        let socket = desk.stack.sockets.get_mut::<udp::Socket<'_>>(handle);
-        while let Ok((data, meta)) = socket.recv() {
+        let heard = desk.stack.sockets.get_mut::<udp::Socket<'_>>(handle);
+        while let Ok((data, meta)) = heard.recv() {
             let IpEndpoint { addr, port: from } = meta.endpoint;
             let address = to_wire(addr);
             if !rules.hears(service, address, from, port) {
@@ -246,7 +268,11 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             let head = Target { address, port: from, n: 0, len };
             let written = side.write(request, 0, head.as_bytes());
             written.and_then(|()| side.write(request, HEAD, data)).map_err(|_| wire::MALFORMED)?;
-            return Ok(Some(HEAD + data.len()));
+            let len = HEAD + data.len();
+            if rules.takes(service, NetProtocol::Udp, address, port) {
+                self.did(socket, |one| one.askers.asked(Peer { ip: address, port: from }, now));
+            }
+            return Ok(Some(len));
         }
         Ok(None)
     }

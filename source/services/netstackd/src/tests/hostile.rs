@@ -39,6 +39,27 @@ pub(super) fn ipv4(
     frame.into_inner()
 }
 
+/// A frame of IPv6.
+pub(super) fn ipv6(
+    (from, to): (Ipv6Address, Ipv6Address),
+    next_header: IpProtocol,
+    payload: &[u8],
+) -> Vec<u8> {
+    let (src_addr, dst_addr, payload_len) = (from, to, payload.len());
+    let ip = Ipv6Repr { src_addr, dst_addr, next_header, payload_len, hop_limit: 255 };
+    let ethernet = EthernetRepr {
+        src_addr: EthernetAddress(FROM),
+        dst_addr: EthernetAddress(MAC),
+        ethertype: EthernetProtocol::Ipv6,
+    };
+    let mut frame = EthernetFrame::new_unchecked(vec![0; 54 + payload.len()]);
+    ethernet.emit(&mut frame);
+    let mut packet = Ipv6Packet::new_unchecked(frame.payload_mut());
+    ip.emit(&mut packet);
+    packet.payload_mut().copy_from_slice(payload);
+    frame.into_inner()
+}
+
 pub(super) fn echo_request(to: Ipv4Address, seq_no: u16) -> Vec<u8> {
     let ask = Icmpv4Repr::EchoRequest { ident: 1, seq_no, data: b"data" };
     let mut bytes = vec![0; ask.buffer_len()];

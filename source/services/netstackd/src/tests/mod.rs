@@ -1,6 +1,7 @@
 //! The server between clients with rings and a card with rings, and a peer at the other end of the wire. Time is the
 //! test's.
 
+mod answers;
 mod bounds;
 mod cards;
 mod cases;
@@ -8,11 +9,15 @@ mod client;
 mod datagrams;
 mod due;
 mod ends;
+mod honest;
 mod hostile;
+mod itself;
 mod lives;
+mod neighbours;
 mod peer;
 mod quotas;
 mod rules;
+mod second;
 mod shown;
 mod storm;
 mod streams;
@@ -73,6 +78,8 @@ pub(super) struct Netd {
     transmit: Driver<FakePeer, 64>,
     pub(super) answers: bool,
     pub(super) link: bool,
+    /// It takes what is to go.
+    pub(super) takes: bool,
     pub(super) tells: u64,
     bell: Bell,
 }
@@ -98,6 +105,7 @@ impl Netd {
             transmit: side(half..CARD, TRANSMIT),
             answers: true,
             link: true,
+            takes: true,
             tells: 0,
             bell,
         }
@@ -113,7 +121,9 @@ impl Netd {
     /// Frames that went out.
     fn went(&mut self) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
-        while let Ok(Some(request)) = self.transmit.take() {
+        while self.takes
+            && let Ok(Some(request)) = self.transmit.take()
+        {
             let len = request.submission().len;
             let mut frame = vec![0; len as usize];
             self.transmit.read(&request, 0, &mut frame).unwrap();
@@ -220,6 +230,8 @@ pub(super) struct World {
     pub(super) next: Option<Instant>,
     /// Connections that this machine asked for: from which port, and by which sequence number.
     pub(super) asked: Vec<(u16, u32)>,
+    /// Frames that went, while they are to be kept.
+    pub(super) seen: Option<Vec<Vec<u8>>>,
 }
 
 impl World {
@@ -259,6 +271,7 @@ impl World {
             bell,
             next: Some(Instant::ZERO),
             asked: Vec::new(),
+            seen: None,
         }
     }
 
@@ -308,6 +321,9 @@ impl World {
         let went = self.netd.borrow_mut().went();
         self.most.1 = self.most.1.max(went.len());
         self.asked.extend(went.iter().filter_map(|frame| asks(frame)));
+        if let Some(seen) = &mut self.seen {
+            seen.extend(went.iter().cloned());
+        }
         let moved = !went.is_empty();
         let went = self.carry(went);
         let back = self.peer.poll(went, self.now);
@@ -408,7 +424,7 @@ impl World {
 
 /// The port and the sequence number of a frame of IPv4 that asks for a connection.
 fn asks(frame: &[u8]) -> Option<(u16, u32)> {
-    crate::frame::connects_to(frame)?;
+    crate::frame::Head::of(frame)?.asks()?;
     let (port, sequence) = (frame.get(34..36)?, frame.get(38..42)?);
     Some((u16::from_be_bytes(port.try_into().ok()?), u32::from_be_bytes(sequence.try_into().ok()?)))
 }

@@ -27,6 +27,10 @@ pub(super) struct Peer {
     /// It gives addresses; and knows names.
     pub(super) gives: bool,
     pub(super) knows: bool,
+    /// The address that it gives addresses from.
+    pub(super) gives_from: Ipv4Address,
+    /// For how many seconds they hold.
+    pub(super) holds: u32,
     /// Names that it was asked for, and from which ports, by which numbers.
     pub(super) asked: Vec<(u16, u16)>,
 }
@@ -94,7 +98,9 @@ impl Peer {
         });
         let mut sockets = SocketSet::new(Vec::new());
         let (dhcp, dns) = (datagrams(&mut sockets, 67), datagrams(&mut sockets, 53));
-        Peer { iface, sockets, line, dhcp, dns, gives: true, knows: true, asked: Vec::new() }
+        let (gives_from, asked) = (Ipv4Address::from_octets(PEER), Vec::new());
+        let (gives, knows, holds) = (true, true, 3600);
+        Peer { iface, sockets, line, dhcp, dns, gives, knows, gives_from, holds, asked }
     }
 
     /// Looks at these frames; those that it sends.
@@ -132,7 +138,7 @@ impl Peer {
                 router: Some(server),
                 subnet_mask: Some(Ipv4Address::new(255, 255, 255, 0)),
                 server_identifier: Some(server),
-                lease_duration: Some(3600),
+                lease_duration: Some(self.holds),
                 dns_servers: Some([server].into_iter().collect()),
                 requested_ip: None,
                 client_identifier: None,
@@ -144,7 +150,9 @@ impl Peer {
             let mut bytes = vec![0; answer.buffer_len()];
             answer.emit(&mut DhcpPacket::new_unchecked(&mut bytes)).unwrap();
             let to = IpEndpoint::new(Ipv4Address::BROADCAST.into(), 68);
-            socket.send_slice(&bytes, to).unwrap();
+            let local_address = Some(self.gives_from.into());
+            let meta = udp::UdpMetadata { local_address, ..to.into() };
+            socket.send_slice(&bytes, meta).unwrap();
         }
     }
 

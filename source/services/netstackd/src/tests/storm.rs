@@ -4,7 +4,7 @@ use super::*;
 use crate::exercise::{good, mend};
 
 /// Where the changes begin, and how many frames come: `just assure` says others.
-const SEED: u64 = 0x6e65_7874;
+const SEED: u64 = 7;
 const FRAMES: u64 = 3000;
 /// After so many frames it is looked whether the stack still answers.
 const LOOKS: u64 = 1000;

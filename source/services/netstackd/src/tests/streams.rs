@@ -259,7 +259,7 @@ fn a_segment_whose_checksum_is_wrong_is_dropped() {
     assert_eq!(world.server.stats().dropped - before, 4, "that is right");
 }
 
-// attack 93 U: more peers connect in one turn than may wait; each of as many is taken, and the others are not refused; broken: net-refill
+// attack 93 U: more peers connect in one turn than may wait; each of as many is taken, and the others are not refused
 #[test]
 fn as_many_as_may_wait_are_taken_in_one_turn() {
     let mut world = World::up();
@@ -281,6 +281,22 @@ fn as_many_as_may_wait_are_taken_in_one_turn() {
     let reset = Target { n: 1, ..Target::default() };
     sockets.iter().for_each(|one| drop(world.ask(&mut a, wire::CLOSE, *one, reset.as_bytes())));
     assert_eq!(world.ask(&mut a, wire::ACCEPT, listener, &[]).0, DONE);
+}
+
+// attack 93 U: peers connect in one turn, when as many have been accepted as may wait; each finds a place of its own; broken: net-refill
+#[test]
+fn places_that_were_taken_are_there_again_in_the_same_turn() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    let listener = world.opens(&mut a, wire::LISTEN, Target { port: 3, ..at(80) }).socket;
+    for first in [41_000, 42_000] {
+        let peers = [0, 1, 2].map(|port| world.peer.connect(80, first + port));
+        world.run(50);
+        for peer in peers {
+            assert_eq!(world.peer.tcp(peer).state(), State::Established, "from {first}");
+            assert_eq!(world.ask(&mut a, wire::ACCEPT, listener, &[]).0, DONE);
+        }
+    }
 }
 
 #[test]

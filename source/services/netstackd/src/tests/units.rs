@@ -6,8 +6,8 @@ use smoltcp::wire::IpAddress;
 use super::*;
 use crate::address::inner;
 use crate::exercise::good;
-use crate::frame::connects_to;
-use crate::numbers::FIRST_PORT;
+use crate::frame::Head;
+use crate::numbers::{FIRST_PORT, Seeds};
 use crate::session::ask::{Ask, HEAD};
 use crate::stack::Stack;
 
@@ -44,6 +44,10 @@ fn requests_have_bounds() {
     );
     assert_eq!(parse(wire::RECEIVE, 0, at(0)), None);
     assert_eq!(parse(wire::RECEIVE_FROM, HEAD - 1, at(0)), None);
+}
+
+fn connects_to(frame: &[u8]) -> Option<u16> {
+    Head::of(frame)?.asks()
 }
 
 #[test]
@@ -90,7 +94,7 @@ fn ports_are_of_all_that_nobody_is_given() {
 fn fixed(address: [u8; 4], bits: u8, gateway: Option<[u8; 4]>) -> Stack {
     let address = Address::Static { address, bits, gateway, dns: Vec::new() };
     let says = NetworkSays { address, leads_back: Vec::new() };
-    Stack::new(MAC, &says, [1, 2], Instant::from_secs(1))
+    Stack::new(MAC, &says, Seeds::new([1; 4]), Instant::from_secs(1))
 }
 
 #[test]

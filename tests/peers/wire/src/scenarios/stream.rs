@@ -143,12 +143,35 @@ pub(super) fn reset(stage: &mut Stage) -> Result<u32> {
     let heard = talk.heard(peer)?;
     ensure!(heard.iter().all(|s| s.flags & flag::RST == 0), "the guest ends it: {heard:?}");
     ensure!(heard.iter().all(|s| s.data.is_empty()), "it takes what is no part of it: {heard:?}");
+    // Beside its window, without an acknowledgement.
+    let beside = Talk { seq: talk.seq.wrapping_add(1_000_000), ..talk };
+    beside.say(peer, flag::RST, b"");
+    // Another that begins under the same numbers, while others have ended and somebody listens in their places.
+    let others = [Talk::open(peer)?, Talk::open(peer)?];
+    others.iter().for_each(|other| other.reset(peer));
+    let _ = talk.heard(peer)?;
+    let second = Talk { seq: peer.random.u32(..), ..talk };
+    for _ in 0..4 {
+        second.say(peer, flag::SYN, b"");
+    }
+    let heard = talk.heard(peer)?;
+    ensure!(heard.is_empty(), "a second begins under the same numbers: {heard:?}");
     talk.send(peer, b"lives");
     ensure!(talk.receive(peer, 5)? == b"lives", "something else comes back");
     talk.reset(peer);
+    is_over(&mut talk, peer)?;
+    // Nor is an acknowledgement needed.
+    let mut plain = Talk::open(peer)?;
+    plain.say(peer, flag::RST, b"");
+    is_over(&mut plain, peer)?;
+    Ok(7)
+}
+
+/// What is said within a connection that is over is answered so.
+fn is_over(talk: &mut Talk, peer: &mut Peer) -> Result<()> {
     talk.send(peer, b"ended");
     let answer = talk
         .hear(peer, "it does not say that there is no connection", |s| s.flags & flag::RST != 0)?;
     ensure!(answer.data.is_empty(), "a reset with data");
-    Ok(4)
+    Ok(())
 }

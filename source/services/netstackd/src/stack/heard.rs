@@ -1,0 +1,86 @@
+//! What is done with a frame: whether smoltcp hears it, and by which numbers it answers.
+
+use nexus_sysdesc::NetProtocol;
+use smoltcp::phy::Device;
+use smoltcp::time::Instant;
+use smoltcp::wire::{IpAddress, IpEndpoint};
+
+use super::Stack;
+use crate::address::{is_nobodys, to_wire};
+use crate::card::{By, Came};
+use crate::frame::{Head, What};
+use crate::session::desk::Ports;
+
+/// What is done with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Nothing is made of it.
+    Dropped,
+    /// smoltcp hears it.
+    Heard,
+    /// It opens a connection to somebody who listens.
+    Opens,
+}
+
+/// The port of a server of DHCP, and of a client of one (RFC 2131, 4.1).
+const DHCP: (u16, u16) = (67, 68);
+/// The port of names of a link (RFC 6762), from which smoltcp 0.14 takes answers of anybody (`dns::Socket::accepts`).
+const MDNS: u16 = 5353;
+
+impl Stack {
+    /// What is to be done with a frame that came, while these ports are somebody's.
+    #[must_use]
+    pub(crate) fn way(&self, came: &Came, ports: &Ports) -> Way {
+        let Came { head, by } = came;
+        if *by == By::Wire && !self.is_honest(head) {
+            return Way::Dropped;
+        }
+        match head.what {
+            What::Segment { .. } if head.many || !self.has(head.to) => Way::Dropped,
+            What::Segment { from, to, asks: true } => {
+                let ends = (IpEndpoint::new(head.to, to), IpEndpoint::new(head.from, from));
+                match (ports.listens(ends.0), self.has_connection(ends)) {
+                    // smoltcp 0.14 gives it to whichever socket it finds first (`process_tcp`): to one that listens.
+                    (true, true) => Way::Dropped,
+                    (true, false) => Way::Opens,
+                    (false, _) => Way::Heard,
+                }
+            }
+            What::Datagram { from: MDNS, to } if !ports.has(NetProtocol::Udp, to) => Way::Dropped,
+            What::Datagram { .. } | What::Segment { .. } | What::Icmp | What::Arp => Way::Heard,
+        }
+    }
+
+    /// True for what one machine on the wire can have sent to this one: not from an address that nobody has, or this
+    /// machine; nor to an address of one machine that is another (RFC 1122, 3.2.1.3). smoltcp 0.14 takes what is for
+    /// `::1`, and for whoever has the same last two bytes (`has_solicited_node`); it answers an echo that everybody is
+    /// asked for; and would renew a lease by an address that is none, and end with it (`dispatch_ip`).
+    fn is_honest(&self, head: &Head) -> bool {
+        let (from, to) = (to_wire(head.from), head.to);
+        if is_nobodys(from) || self.is_own(from) {
+            return false;
+        }
+        match (head.what, to) {
+            // The address that is given is none of this machine's yet.
+            (What::Datagram { from, to }, IpAddress::Ipv4(_)) if (from, to) == DHCP => true,
+            (What::Icmp, IpAddress::Ipv4(_)) => !head.many && self.has(to),
+            (_, IpAddress::Ipv4(_)) => true,
+            (_, IpAddress::Ipv6(address)) => address.is_multicast() || self.has(to),
+        }
+    }
+
+    fn has(&self, address: IpAddress) -> bool {
+        self.iface.ip_addrs().iter().any(|cidr| cidr.address() == address)
+    }
+
+    /// Looks at a frame that [opens](Way::Opens) a connection, whose first sequence number is drawn anew: smoltcp's own
+    /// follow from each other, and peers see them. Nothing is answered at once: the answer goes as what the socket sends.
+    pub(crate) fn open(&mut self, now: Instant, card: &mut impl Device) {
+        let number = self.seeds.draw();
+        let mut drawn = self.drawn(number, now);
+        let own = self.iface.ip_addrs();
+        // There is as much room as where they are from.
+        drawn.update_ip_addrs(|all| all.extend(own.iter().copied()));
+        drawn.poll_ingress_single(now, card, &mut self.sockets);
+    }
+}
