@@ -89,3 +89,11 @@ impl<A: Ask> Facts for Collector<A> {
 #[cfg(test)]
 #[path = "tests/collect.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "tests/counted.rs"]
+mod counted;
+
+#[cfg(test)]
+#[path = "tests/reads_on.rs"]
+mod reads_on;

@@ -63,6 +63,8 @@ pub struct Server<M, R, S, T> {
     told: bool,
     /// Until then clients wait for the stack.
     patient: Option<Instant>,
+    /// When the stack has something to do by time alone, as it said last.
+    timer: Option<Instant>,
     next: Deadline,
 }
 
@@ -101,6 +103,7 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
             connections: 0,
             told: false,
             patient: None,
+            timer: None,
             next: Deadline::at(0),
         }
     }
@@ -180,18 +183,25 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         self.begin(now);
         let before = self.card.frames();
         self.ingress(now);
+        // Nobody tells of what is over by time alone: it is so before clients are looked at.
+        if self.timer.take_if(|due| *due <= now).is_some() {
+            self.egress(now);
+        }
+        self.stack.iter_mut().for_each(|stack| stack.settle(now));
         let clients = self.clients(now);
-        let cut = self.egress(now);
+        self.egress(now);
         let left = self.settle(now);
         self.sessions.iter_mut().for_each(Session::ring);
         self.tell();
         let after = self.card.frames();
         let came = u16::try_from(after.came - before.came).unwrap_or(TURN);
-        let idle = came == 0 && after.went == before.went;
+        let idle = after.went == before.went;
         // Each, since each is told when it has asked.
         let asked = self.sessions.iter_mut().filter_map(|one| (!one.may_wait()).then_some(()));
         let asked = asked.count() > 0 && self.stack.is_some();
-        let more = !self.card.end() || cut || asked || clients.more;
+        // Where something went there is room for what waits to go, and nobody tells of that.
+        let room = !idle && self.sessions.iter().any(Session::waits_for_room);
+        let more = !self.card.end() || room || asked || clients.more;
         let next = if more {
             Some(now)
         } else {
@@ -235,7 +245,6 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
             }
         }
         stack.maintain(now);
-        stack.settle(now);
     }
 
     /// Does what clients ask and wait for.
@@ -279,21 +288,17 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         done
     }
 
-    /// Sends what there is. True when there may be more than may go in this turn.
-    fn egress(&mut self, now: Instant) -> bool {
-        let Some(stack) = &mut self.stack else { return false };
+    /// Sends what there is, as much as may go in this turn. When there is more, the stack says that it is due.
+    fn egress(&mut self, now: Instant) {
+        let Some(stack) = &mut self.stack else { return };
         if self.card.may_send() {
             stack.ask_neighbours(now, &mut self.card);
         }
         for _ in 0..TURN {
             if !stack.egress(now, &mut self.card) {
-                return false;
-            }
-            if !self.card.may_send() {
-                return true;
+                return;
             }
         }
-        true
     }
 
     /// Takes out what clients have let go and is over. When it is time to look again.
@@ -305,13 +310,13 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
 
     /// When something is due.
     fn due(&mut self, now: Instant, idle: bool, clients: Option<Instant>) -> Option<Instant> {
-        let polled = self.stack.as_mut().and_then(|stack| stack.next(now));
         let least = match (idle, self.card.may_send()) {
             (false, _) => now,
             (true, true) => now + IDLE,
             (true, false) => now + NO_CARD,
         };
-        let polled = polled.map(|at| at.max(least));
+        self.timer = self.stack.as_mut().and_then(|stack| stack.next(now));
+        let polled = self.timer.map(|at| at.max(least));
         // Without a stack it is looked for one again.
         let begin = self.stack.is_none().then(|| now + Duration::from_millis(100));
         [polled, clients, self.card.due(), begin].into_iter().flatten().min()
@@ -325,10 +330,15 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         let refusals = self.refusals.to().due();
         self.next = turn.next.map_or(Deadline::NEVER, deadline).min(refusals);
         if turn.came >= TURN {
-            let rest = (ended - began).min(ticks_of_ns(REST_NS));
-            self.next = Deadline::at(ended.saturating_add(rest));
+            self.next = rested(began, ended);
         }
     }
+}
+
+/// When there is a turn after one in which as many frames came as may.
+fn rested(began: u64, ended: u64) -> Deadline {
+    let rest = (ended - began).min(ticks_of_ns(REST_NS));
+    Deadline::at(ended.saturating_add(rest))
 }
 
 /// What clients came to.
@@ -397,6 +407,14 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Service for Server<M, R, S, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rest_is_as_long_as_the_turn_and_has_a_longest() {
+        let most = ticks_of_ns(REST_NS);
+        for (took, rest) in [(0, 0), (7, 7), (most, most), (most + 1, most), (100 * most, most)] {
+            assert_eq!(rested(1_000, 1_000 + took), Deadline::at(1_000 + took + rest), "{took}");
+        }
+    }
 
     #[test]
     fn ticks_are_times_and_come_back() {

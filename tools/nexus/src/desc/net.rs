@@ -131,9 +131,107 @@ pub(crate) fn order(network: &Network) -> (bool, Network) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desc::source::Source;
+    use nexus_sysdesc::mapped;
+    use std::net::IpAddr;
+    use std::sync::Arc;
 
     fn ports(all: &[(u16, u16)]) -> Vec<Ports> {
         all.iter().map(|(first, last)| Ports { first: *first, last: *last }).collect()
+    }
+
+    fn networks(all: &[&str]) -> Vec<Network> {
+        let network = |text: &str| {
+            let (address, bits) = text.split_once('/').expect("a network");
+            let bits: u8 = bits.parse().expect("bits");
+            match address.parse::<IpAddr>().expect("an address") {
+                IpAddr::V4(v4) => Network { address: mapped(v4.octets()), bits: bits + 96 },
+                IpAddr::V6(v6) => Network { address: v6.octets(), bits },
+            }
+        };
+        all.iter().map(|text| network(text)).collect()
+    }
+
+    fn terms(
+        (protocol, direction): (NetProtocol, NetDirection),
+        at: &[(u16, u16)],
+        with: &[&str],
+    ) -> Terms {
+        let span = Span::start_of(&Arc::new(Source::new(String::from("a"), String::new())));
+        Terms {
+            span: span.clone(),
+            protocol,
+            direction,
+            ports: At { value: ports(at), span: span.clone() },
+            addresses: At { value: networks(with), span },
+        }
+    }
+
+    #[test]
+    fn test_terms_are_the_same_where_each_part_is() {
+        use NetDirection::{In, Out};
+        use NetProtocol::{Tcp, Udp};
+        let one = terms((Tcp, Out), &[(80, 80)], &["10.0.2.0/24"]);
+        assert!(one.are(&one.clone()) && one.is_like(&one.clone()));
+        for (other, like) in [
+            (terms((Udp, Out), &[(80, 80)], &["10.0.2.0/24"]), false),
+            (terms((Tcp, In), &[(80, 80)], &["10.0.2.0/24"]), false),
+            (terms((Tcp, Out), &[(80, 81)], &["10.0.2.0/24"]), true),
+            (terms((Tcp, Out), &[(80, 80)], &["10.0.2.0/25"]), true),
+        ] {
+            assert_eq!(
+                (one.are(&other), one.is_like(&other)),
+                (false, like),
+                "{}",
+                other.toml(" ")
+            );
+        }
+    }
+
+    #[test]
+    fn test_terms_are_told_and_written_as_in_files() {
+        use NetDirection::{In, Out};
+        use NetProtocol::{Echo, Tcp};
+        let serves = terms((Tcp, In), &[(80, 80), (8000, 8999)], &["10.0.2.0/24", "fec0::/10"]);
+        assert_eq!(serves.told("webd"), "webd is reached by tcp at 80, 8000-8999");
+        let keys = [
+            "protocol = \"tcp\"",
+            "direction = \"in\"",
+            "ports = [\"80\", \"8000-8999\"]",
+            "addresses = [\"10.0.2.0/24\", \"fec0::/10\"]",
+        ];
+        assert_eq!(serves.toml("\n"), keys.join("\n"));
+        let looks = terms((Echo, Out), &[], &["::/0"]);
+        assert_eq!(looks.told("nsh"), "nsh reaches others by echo");
+        let keys = "protocol = \"echo\", direction = \"out\", addresses = [\"::/0\"]";
+        assert_eq!(looks.toml(", "), keys);
+    }
+
+    #[test]
+    fn test_networks_within_others_and_beside_them() {
+        let of = |text| *networks(&[text]).first().expect("one");
+        for (one, other, within) in [
+            ("10.0.2.0/24", "10.0.2.0/24", true),
+            ("10.0.2.7/32", "10.0.2.0/24", true),
+            ("10.0.2.0/24", "0.0.0.0/0", true),
+            ("10.0.2.0/24", "::/0", false),
+            ("10.0.2.0/24", "10.0.2.0/25", false),
+            ("10.0.3.0/25", "10.0.2.0/24", false),
+            ("fec0::/10", "::/0", true),
+            ("fec0::/10", "fec0::/64", false),
+        ] {
+            assert_eq!(is_within(&of(one), &of(other)), within, "{one} {other}");
+        }
+        let one = networks(&["10.0.2.0/24", "10.0.3.0/24", "fec0::/10"]);
+        assert_eq!(networks_beside(&one, &networks(&["10.0.2.0/23"])), networks(&["fec0::/10"]));
+        assert_eq!(networks_beside(&one, &[]), one);
+    }
+
+    #[test]
+    fn test_networks_of_ipv4_come_first() {
+        let mut all = networks(&["fec0::/10", "::/0", "10.0.2.0/24", "0.0.0.0/0"]);
+        all.sort_unstable_by_key(order);
+        assert_eq!(all, networks(&["0.0.0.0/0", "10.0.2.0/24", "::/0", "fec0::/10"]));
     }
 
     #[test]

@@ -13,16 +13,14 @@ use crate::model::{Holding, Service};
 
 /// Services that are asked for in one snapshot, once all were.
 const IN_TURN: usize = 2;
-/// Most endpoints that are kept of a service.
-const MOST_ENDS: usize = 64;
 
 /// What is known of a service.
 #[derive(Debug, Default)]
 struct Of {
     holds: Vec<Holding>,
-    /// Endpoints that it receives on.
+    /// Endpoints that it receives on: no more than there are items of a list.
     serves: Vec<u64>,
-    /// Endpoints that it sends to.
+    /// Endpoints that it sends to: as many.
     sends: Vec<u64>,
 }
 
@@ -109,7 +107,7 @@ impl Of {
             return;
         }
         for (right, ends) in [(Rights::RECV, &mut self.serves), (Rights::SEND, &mut self.sends)] {
-            if cap.rights & right.bits() != 0 && ends.len() < MOST_ENDS {
+            if cap.rights & right.bits() != 0 {
                 ends.push(cap.object);
             }
         }

@@ -59,3 +59,30 @@ fn whatever_is_written_goes_on_in_its_order() {
         }
     }
 }
+
+/// What fits waits for what comes next, what does not goes in as few pieces as there are, and the client is served on
+/// with every piece.
+#[test]
+fn a_piece_is_as_long_as_it_may_be() {
+    for (writes, pieces) in [
+        (&[GATHERED][..], &[GATHERED][..]),
+        (&[1, GATHERED - 1], &[GATHERED]),
+        (&[1, GATHERED], &[GATHERED, 1]),
+        (&[GATHERED, 1], &[GATHERED, 1]),
+        (&[3 * GATHERED, 5], &[3 * GATHERED, 5]),
+        (&[7, 3 * GATHERED], &[GATHERED, 2 * GATHERED + 7]),
+    ] {
+        let sent = RefCell::new(Vec::new());
+        let room = Room::new(1);
+        let seat = now(room.seat(&Clock::default()));
+        let mut gather = Gather::new(Pieces(&sent), &seat);
+        for len in writes {
+            now(gather.write_all(&vec![7; *len])).unwrap();
+        }
+        // The last is not sent before all was written.
+        let whole = writes.iter().sum::<usize>() <= GATHERED;
+        assert_eq!(sent.borrow().is_empty(), whole, "{writes:?}");
+        now(gather.send()).unwrap();
+        assert_eq!(*sent.borrow(), pieces, "{writes:?}");
+    }
+}

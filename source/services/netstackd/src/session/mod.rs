@@ -233,6 +233,13 @@ impl<M: SharedMut> Session<M> {
         })
     }
 
+    /// True when a datagram waits for room in its socket.
+    #[must_use]
+    pub fn waits_for_room(&self) -> bool {
+        let waits = |one: &Waiting| matches!(one.pending, Pending::Fresh(Ask::SendTo { .. }));
+        self.waiting.iter().any(waits)
+    }
+
     /// Takes what it asks, up to its share. True when there may be more.
     fn take(&mut self) -> Result<bool, Ended> {
         for _ in 0..SHARE {

@@ -111,6 +111,7 @@ fn what_failed_is_no_frame() {
         let request = netd.receive.take().unwrap().unwrap();
         netd.receive.write(&request, 0, &ping).unwrap();
         netd.receive.complete(request, 1, ping.len() as u32).unwrap();
+        netd.bell.set(true);
     }
     world.run(5);
     let after = world.server.stats();

@@ -33,6 +33,7 @@ impl Link<FakePeer> for Wire {
     }
 
     fn tell(&mut self) -> Result<(), KernelError> {
+        self.world.borrow().bell.set(true);
         Ok(())
     }
 
@@ -215,6 +216,7 @@ fn a_server_of_futures_has_several_peers() {
         let all = tasks.is_empty() && got.iter().all(|got| got.len() == text.len());
         // The peers are to be looked at after each step.
         context.waker().wake_by_ref();
+        world.borrow().bell.set(true);
         world.borrow_mut().step();
         if all { Poll::Ready(()) } else { Poll::Pending }
     }))

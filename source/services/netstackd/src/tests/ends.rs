@@ -133,6 +133,7 @@ fn what_a_client_had_ends_when_it_ends_for_good() {
     assert!(world.peer.tcp(first).is_open() && world.peer.tcp(second).is_open());
     let _gone = nexus_rt::host::revoke(Handle(u64::from(A)));
     world.server.bury(world.now);
+    world.bell.set(true);
     world.run(1_500);
     assert!(!world.peer.tcp(first).is_open() && world.peer.tcp(second).is_open());
     assert_eq!([A, C].map(|id| world.counted(id).0), [0, 1]);

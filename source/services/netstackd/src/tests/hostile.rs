@@ -249,6 +249,7 @@ proptest! {
             };
             let _ = a.side.write(offset, &bytes);
             let _ = a.side.submit(Submission { id, op, len, offset, arg });
+            a.tell();
         }
         world.run(20);
         let (count, bytes) = world.counted(A);
@@ -269,6 +270,7 @@ fn a_ring_that_lies_is_given_up() {
     let (mut a, mut c) = (world.client(A), world.client(C));
     world.opens(&mut a, wire::LISTEN, at(80));
     world.rings[&A].device_write(0, &[0xff; 2]);
+    world.bell.set(true);
     world.run(10);
     world.run(1_500);
     assert_eq!(world.counted(A), (0, 0));

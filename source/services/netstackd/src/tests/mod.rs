@@ -21,10 +21,11 @@ mod second;
 mod shown;
 mod storm;
 mod streams;
+mod turns;
 mod units;
 mod wait;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -81,10 +82,22 @@ pub(super) struct Netd {
     /// It takes what is to go.
     pub(super) takes: bool,
     pub(super) tells: u64,
+    bell: Bell,
+}
+
+/// Set when somebody told netstackd of something.
+pub(super) type Bell = Rc<Cell<bool>>;
+
+/// Tells it, for the rings, where it wants to be told.
+fn rings(bell: &Bell) -> impl FnOnce() -> Result<(), ()> + '_ {
+    || {
+        bell.set(true);
+        Ok(())
+    }
 }
 
 impl Netd {
-    fn new(memory: &FakeMemory) -> Netd {
+    fn new(memory: &FakeMemory, bell: Bell) -> Netd {
         let half = CARD / 2;
         let side = |range, op| Driver::new(memory.peer(range), Ops::of(&[op])).unwrap();
         Netd {
@@ -95,13 +108,15 @@ impl Netd {
             link: true,
             takes: true,
             tells: 0,
+            bell,
         }
     }
 
-    /// It ends, and is another.
+    /// It ends, and is another, who tells that it is there.
     pub(super) fn restart(&mut self) {
         let tells = self.tells;
-        *self = Netd { tells, ..Netd::new(&self.memory.clone()) };
+        self.bell.set(true);
+        *self = Netd { tells, ..Netd::new(&self.memory.clone(), Rc::clone(&self.bell)) };
     }
 
     /// Frames that went out.
@@ -116,6 +131,7 @@ impl Netd {
             self.transmit.complete(request, DONE, len).unwrap();
             frames.push(frame);
         }
+        let _ = self.transmit.ring(rings(&self.bell));
         frames
     }
 
@@ -123,7 +139,9 @@ impl Netd {
     fn comes(&mut self, frame: &[u8]) -> bool {
         let Ok(Some(request)) = self.receive.take() else { return false };
         self.receive.write(&request, 0, frame).unwrap();
-        self.receive.complete(request, DONE, frame.len() as u32).is_ok()
+        let came = self.receive.complete(request, DONE, frame.len() as u32).is_ok();
+        let _ = self.receive.ring(rings(&self.bell));
+        came
     }
 }
 
@@ -207,8 +225,10 @@ pub(super) struct World {
     chance: u64,
     /// Most frames that came, and that went, in a turn.
     pub(super) most: (u16, usize),
-    /// Turns since the last time that it waited.
-    pub(super) busy: u32,
+    /// Somebody has told the server of something.
+    pub(super) bell: Bell,
+    /// When it is to have a turn though nobody has.
+    pub(super) next: Option<Instant>,
     /// Connections that this machine asked for: from which port, and by which sequence number.
     pub(super) asked: Vec<(u16, u32)>,
     /// Frames that went, while they are to be kept.
@@ -222,7 +242,8 @@ impl World {
 
     pub(super) fn of(description: Description) -> World {
         let card = FakeMemory::new(CARD);
-        let netd = Rc::new(RefCell::new(Netd::new(&card)));
+        let bell = Bell::default();
+        let netd = Rc::new(RefCell::new(Netd::new(&card, Rc::clone(&bell))));
         let road = FakeRoad(Rc::clone(&netd));
         let says = description.network.clone().unwrap();
         let rules = Rules::new(description);
@@ -248,7 +269,8 @@ impl World {
             coming: VecDeque::new(),
             chance: 12345,
             most: (0, 0),
-            busy: 0,
+            bell,
+            next: Some(Instant::ZERO),
             asked: Vec::new(),
             seen: None,
         }
@@ -284,7 +306,7 @@ impl World {
         through
     }
 
-    /// One turn of the server, one look of the peer, and then time goes on.
+    /// One turn of the server, if it is told of something or it is time to, one look of the peer, and then time goes on.
     pub(super) fn step(&mut self) {
         while let Some(frame) = self.coming.pop_front() {
             if !self.netd.borrow_mut().comes(&frame) {
@@ -292,9 +314,13 @@ impl World {
                 break;
             }
         }
-        let turn = self.server.turn(self.now);
+        if self.bell.take() || self.next.is_some_and(|next| next <= self.now) {
+            let turn = self.server.turn(self.now);
+            self.most.0 = self.most.0.max(turn.came);
+            self.next = turn.next;
+        }
         let went = self.netd.borrow_mut().went();
-        self.most = (self.most.0.max(turn.came), self.most.1.max(went.len()));
+        self.most.1 = self.most.1.max(went.len());
         self.asked.extend(went.iter().filter_map(|frame| asks(frame)));
         if let Some(seen) = &mut self.seen {
             seen.extend(went.iter().cloned());
@@ -306,10 +332,9 @@ impl World {
         let moved = moved || !back.is_empty();
         self.coming.extend(back);
         let soon = self.now + Duration::from_micros(200);
-        let due = [turn.next, self.peer.due(self.now)].into_iter().flatten().min();
+        let due = [self.next, self.peer.due(self.now)].into_iter().flatten().min();
         let idle = self.now + Duration::from_millis(500);
         let due = due.unwrap_or(idle).clamp(soon, idle);
-        self.busy = if turn.next == Some(self.now) { self.busy + 1 } else { 0 };
         self.now = if moved || !self.coming.is_empty() { soon } else { due };
     }
 
@@ -341,7 +366,9 @@ impl World {
         let sender = Sender { service_id: service, incarnation: life };
         self.server.attach(sender, self.now).unwrap();
         side.attached().unwrap();
-        Client { side, done: BTreeMap::new() }
+        // Whoever attaches asks something at once.
+        self.bell.set(true);
+        Client { side, done: BTreeMap::new(), bell: Rc::clone(&self.bell) }
     }
 
     /// What comes of a request.
@@ -407,6 +434,7 @@ fn asks(frame: &[u8]) -> Option<(u16, u32)> {
 pub(super) struct Client {
     pub(super) side: Consumer<FakePeer, ENTRIES>,
     done: BTreeMap<u16, (u8, Vec<u8>)>,
+    bell: Bell,
 }
 
 impl Client {
@@ -424,8 +452,14 @@ impl Client {
         self.side.write(offset, bytes).unwrap();
         let len = len as u32;
         self.side.submit(Submission { id, op, len, offset, arg: socket }).unwrap();
+        self.tell();
         self.done.remove(&id);
         id
+    }
+
+    /// Tells the server of what was asked, if it wants to be told.
+    pub(super) fn tell(&mut self) {
+        let _ = self.side.ring(rings(&self.bell));
     }
 
     fn look(&mut self) {
