@@ -79,9 +79,9 @@ const STEPS: &[Step] = &[
             wire::check(context.seed)
         })
     },
-    // attack 105 Q: silent and slow connections, heads without end, rubbish and thousands of requests by others' clients; refused or let go, others are served, and nothing is left behind
     Step {
         needs: &[CURL, WRK, NC, JSONSCHEMA],
+        // attack 105 Q: silent and slow connections, heads without end, rubbish and thousands of requests by others' clients; refused or let go, others are served, and nothing is left behind
         ..step("clients", 3, "the page, asked by curl, wrk and nc", |_| clients::check())
     },
     // attack 87 Q: 10^7 heads at random in 1,500 lives of a hostile owner; nothing outside its pool is another
