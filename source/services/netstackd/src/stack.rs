@@ -160,7 +160,7 @@ impl Stack {
         // a time the less is `None`).
         let polled = iface.poll_at(now, sockets).or_else(|| timers.poll_at(now, sockets));
         let due = polled.into_iter().chain(*router_until).min();
-        due.into_iter().chain(self.seeks_at()).min()
+        due.into_iter().chain(self.seeks_at(now)).min()
     }
 
     /// Addresses of this machine, how many bits of them the network has, and how they were come by.

@@ -55,9 +55,9 @@ impl Stack {
         servers.into_iter().for_each(|server| self.seek(server, now));
     }
 
-    /// When routers are to be asked.
-    pub(super) const fn seeks_at(&self) -> Option<Instant> {
-        self.seek.routers_at
+    /// When somebody is to be asked: now, whoever waits for that, and then routers.
+    pub(super) fn seeks_at(&self, now: Instant) -> Option<Instant> {
+        if self.seek.due.is_empty() { self.seek.routers_at } else { Some(now) }
     }
 
     /// Asks those who are to be asked, as far as that goes in this turn.

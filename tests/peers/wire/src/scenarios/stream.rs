@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::Stage;
 use super::host::bytes;
+use crate::peer::Peer;
 use crate::raw::{Segment, flag};
 use crate::talk::Talk;
 
