@@ -5,7 +5,10 @@ use core::cell::RefCell;
 use core::convert::Infallible;
 use core::future::Future;
 use core::pin::pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::Wake;
 use std::vec;
 
 use picoserve::io::{BaseWrite, ErrorType};
@@ -85,4 +88,31 @@ fn a_piece_is_as_long_as_it_may_be() {
         now(gather.send()).unwrap();
         assert_eq!(*sent.borrow(), pieces, "{writes:?}");
     }
+}
+
+/// Counts how often somebody is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Whoever waits for a place is woken when one is free, once however often it has looked.
+#[test]
+fn who_waits_for_a_place_is_woken() {
+    let (room, clock, woken) = (Room::new(1), Clock::default(), Arc::new(Woken::default()));
+    let first = now(room.seat(&clock));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
+    let mut second = pin!(room.seat(&clock));
+    for _ in 0..3 {
+        assert!(second.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    drop(first);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert!(second.as_mut().poll(&mut context).is_ready());
 }

@@ -34,6 +34,8 @@ struct Machine {
     next: u64,
     /// Services that were asked about for what they hold.
     asked: Vec<u32>,
+    /// Each record says that it is the first.
+    stuck: bool,
 }
 
 /// The id of the service with the first place in [`Machine::holds`].
@@ -109,7 +111,7 @@ impl Machine {
         match request {
             log::Request::Head(ask) => ask.answer(Ok(HeadInfo { records, head })),
             log::Request::ReadStamp(ask) => ask.answer(Ok(Stamp {
-                seq: ask.seq,
+                seq: if self.stuck { 1 } else { ask.seq },
                 ticks: ask.seq,
                 unix_ns: 0,
                 reporter: Subject { id: ids::POLICYD, incarnation: 1 },
@@ -216,6 +218,44 @@ fn the_last_denials_are_kept_and_all_are_counted() {
     let by = Entry { rule: 9, ..of(Event::Decision, Outcome::Allow, 0) };
     machine.borrow_mut().entries.push(by);
     assert_eq!(collector.snapshot().ledger.last.pop().unwrap().why, "rule 9");
+    // By the name of that line, and of no other.
+    machine.borrow_mut().lines = vec!["first".into(), "second".into()];
+    machine.borrow_mut().epoch = 3;
+    machine.borrow_mut().entries.push(Entry { rule: 2, ..by });
+    assert_eq!(collector.snapshot().ledger.last.pop().unwrap().why, "second");
+}
+
+#[test]
+fn a_ledger_that_is_read_whole_lacks_nothing() {
+    for (count, lacks) in [(127, false), (128, false), (129, true)] {
+        let entries = vec![of(Event::Decision, Outcome::Allow, 0); count];
+        let (mut collector, _) = collector(Machine { entries, ..Machine::default() });
+        let all = collector.snapshot();
+        assert_eq!(all.behind.iter().any(|what| what == "ledger"), lacks, "{count}");
+    }
+}
+
+// attack 107 U: each record says that it is the first; each is read once
+#[test]
+fn records_that_do_not_go_on_are_read_once() {
+    let entries = vec![of(Event::Decision, Outcome::Allow, 0); 10];
+    let (mut collector, _) = collector(Machine { entries, stuck: true, ..Machine::default() });
+    assert_eq!(collector.snapshot().ledger.read, 10);
+}
+
+// attack 107 U: policyd and logd tell as much as they like; questions are left to others
+#[test]
+fn the_ledger_leaves_questions_to_others() {
+    let asked = [0, 1].map(|shared| {
+        let mut entries = vec![of(Event::Decision, Outcome::Allow, 0); 200];
+        entries[..shared].fill(shares(Event::Share, 10, 11));
+        let lines = (0..150).map(|number| format!("line-{number}")).collect();
+        let (mut collector, _) =
+            collector(Machine { entries, lines, epoch: 1, ..Machine::default() });
+        collector.snapshot().page.asked
+    });
+    // Of 512, 96: a record is two questions.
+    assert_eq!((asked[0].min(asked[1]), asked[0].max(asked[1])), (417, 418));
 }
 
 // attack 107 U: a piece of the chain ends where it begins; it is the last, and the next begins anew
@@ -270,6 +310,16 @@ fn whoever_sends_to_an_endpoint_calls_who_receives_on_it() {
     let (mut collector, _) = collector(Machine { holds, ..Machine::default() });
     let calls: Vec<_> = collector.snapshot().services.into_iter().map(|one| one.calls).collect();
     assert_eq!(calls, [vec![11, 12], vec![10], vec![], vec![]]);
+}
+
+#[test]
+fn who_is_gone_is_called_by_nobody() {
+    let holds = vec![vec![(Rights::SEND, 7)], vec![(Rights::RECV, 7)]];
+    let (mut collector, machine) = collector(Machine { holds, ..Machine::default() });
+    let calls = |all: Snapshot| all.services[0].calls.clone();
+    assert_eq!(calls(collector.snapshot()), [11]);
+    machine.borrow_mut().holds.truncate(1);
+    assert!(calls(collector.snapshot()).is_empty());
 }
 
 #[test]

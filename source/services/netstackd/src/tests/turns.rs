@@ -184,3 +184,31 @@ fn whenever_a_client_asks_it_is_answered() {
         }
     }
 }
+
+/// Of a client that ends for good ends what it waits for, though it has nothing else.
+#[test]
+fn what_a_client_waits_for_ends_with_it() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    a.ask(wire::CONNECT, 0, to([10, 0, 2, 9], 7).as_bytes());
+    world.run(20);
+    assert_eq!(world.counted(A).0, 1);
+    let _gone = nexus_rt::host::revoke(Handle(u64::from(A)));
+    world.server.bury(world.now);
+    world.bell.set(true);
+    world.run(1_500);
+    assert_eq!(world.counted(A), (0, 0));
+}
+
+#[test]
+fn who_listens_at_one_address_is_reached_there() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    let listener = world.opens(&mut a, wire::LISTEN, Target { n: 80, ..to(OWN, 1) });
+    assert_eq!((listener.local, listener.local_port), (mapped(OWN), 80));
+    let accept = a.ask(wire::ACCEPT, listener.socket, &[]);
+    world.peer.connect(80, 40_000);
+    let (status, bytes) = world.wait(&mut a, accept);
+    let opened = read_payload::<Opened>(&bytes).unwrap().0;
+    assert_eq!((status, opened.peer_port), (DONE, 40_000));
+}
