@@ -109,8 +109,7 @@ async fn requests<R, S: Socket<R>, T: Timer<R>, F: Facts>(
         };
         let keep = if count == REQUESTS { KeepAlive::Close } else { KeepAlive::KeepAlive };
         // As above.
-        let answered = pin!(answer(one, site, timer, keep));
-        if !within(timer, ANSWER_MS, answered).await {
+        if !within(timer, ANSWER_MS, pin!(answer(one, site, timer, keep))).await {
             return End::Broken;
         }
         seat.gets_on();
@@ -175,8 +174,8 @@ where
     let one = One { head, writer: &mut *writer, goes_on };
     let server = Server::custom(&router, Lent(timer), &config, &mut buffer);
     // What a browser may not understand has been looked at before: an error is one of the connection.
-    let served = pin!(server.serve(one));
-    served.await.is_ok() && writer.send().await.is_ok()
+    let served = pin!(server.serve(one)).await;
+    served.is_ok() && writer.send().await.is_ok()
 }
 
 /// Tells what is wrong with a request.

@@ -38,6 +38,9 @@ const ROUTES_V6: usize = 7;
 /// After so long a router that tells nothing is waited for no more: it was asked three times, four seconds apart.
 const NO_ROUTER: Duration = Duration::from_secs(12);
 
+/// At least so often it is looked for what is over of what routers told.
+const MAINTAIN: Duration = Duration::from_millis(100);
+
 /// Why something has no way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoWay;
@@ -72,6 +75,9 @@ pub struct Stack {
     /// Until then a router is waited for.
     router_until: Option<Instant>,
     fixed: bool,
+    /// A router may have told something since [`maintain`](Self::maintain), which was called then.
+    told: bool,
+    maintained: Instant,
     seeds: Seeds,
     seek: seek::Seek,
 }
@@ -109,6 +115,8 @@ impl Stack {
             servers: Vec::new(),
             router_until: Some(now + NO_ROUTER),
             fixed: false,
+            told: true,
+            maintained: now,
             seeds,
             seek: seek::Seek::default(),
         };
@@ -125,6 +133,10 @@ impl Stack {
 
     /// Does what is due by time alone.
     pub fn maintain(&mut self, now: Instant) {
+        if !self.told && now < self.maintained + MAINTAIN {
+            return;
+        }
+        (self.told, self.maintained) = (false, now);
         // smoltcp 0.14 adds no route of IPv6 where there is one of IPv4 (smoltcp#1191).
         let route = self.iface.routes_mut().remove_default_ipv4_route();
         self.iface.poll_maintenance(now);

@@ -75,6 +75,8 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
     /// A connection stands; the client is told of it.
     pub(super) fn stood(&mut self, request: &Request, handle: Stream) -> Result<usize, u8> {
         self.desk.stood += 1;
+        // There may be room for one more who listens.
+        self.desk.stack.streams.change();
         let socket = self.desk.stack.streams.get(handle);
         let none = IpEndpoint::new(of_wire(NONE), 0);
         let local = socket.local_endpoint().unwrap_or(none);

@@ -114,6 +114,7 @@ impl Stack {
         } else {
             iface.poll_ingress_single(now, card, sockets);
             streams.neighbours(now);
+            self.told = true;
         }
     }
 }

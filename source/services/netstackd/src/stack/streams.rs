@@ -213,3 +213,75 @@ impl Place {
 fn standing(socket: &tcp::Socket<'static>) -> Standing {
     (socket.state(), socket.remote_endpoint())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numbers::Seeds;
+    use crate::stack::Stack;
+    use crate::stack::router::Told;
+    use nexus_sysdesc::{Address, NetworkSays};
+    use std::vec;
+
+    fn stack(now: Instant) -> Stack {
+        let address =
+            Address::Static { address: [10, 0, 2, 15], bits: 24, gateway: None, dns: Vec::new() };
+        let says = NetworkSays { address, leads_back: Vec::new() };
+        Stack::new([2, 0, 0, 0, 0, 1], &says, Seeds::new([1; 4]), now)
+    }
+
+    fn socket() -> tcp::Socket<'static> {
+        let room = || tcp::SocketBuffer::new(vec![0; 64]);
+        tcp::Socket::new(room(), room())
+    }
+
+    #[test]
+    fn only_those_are_asked_with_which_something_was_done() {
+        let now = Instant::from_secs(1);
+        let mut stack = stack(now);
+        let all: Vec<Stream> = (0..100).map(|_| stack.streams.add(socket())).collect();
+        for stream in &all {
+            stack.streams.get_mut(*stream).listen(80).unwrap();
+        }
+        assert_eq!((stack.streams.awake.len(), stack.streams.next(now)), (100, Some(now)));
+        let mut card = Told(Vec::new());
+        stack.egress(now, &mut card);
+        assert_eq!((stack.streams.awake.len(), stack.streams.next(now)), (0, None));
+        let before = stack.streams.changes();
+        stack.streams.get_mut(all[3]).close();
+        stack.streams.get_mut(all[3]).listen(81).unwrap();
+        assert_eq!(stack.streams.awake, [3]);
+        stack.egress(now, &mut card);
+        assert_eq!(stack.streams.changes(), before, "it stands as it did");
+        stack.streams.get_mut(all[3]).close();
+        stack.egress(now, &mut card);
+        assert_eq!(stack.streams.changes(), before + 1);
+        // Its place is the next one's, whatever it was to do.
+        stack.streams.get_mut(all[3]);
+        stack.streams.remove(all[3]);
+        assert!(stack.streams.awake.is_empty());
+        assert_eq!(stack.streams.add(socket()), all[3]);
+        assert_eq!(stack.streams.iter().count(), 100);
+    }
+
+    #[test]
+    fn who_has_something_to_send_later_is_awake_then() {
+        let now = Instant::from_secs(1);
+        let mut stack = stack(now);
+        let ends = [(15, 1000), (2, 80)];
+        let ends = ends.map(|(last, port)| {
+            IpEndpoint::new(smoltcp::wire::IpAddress::v4(10, 0, 2, last), port)
+        });
+        let stream = stack.connect(socket(), ends.into(), 7, now).unwrap();
+        assert_eq!(stack.connection(ends.into()), Some(stream));
+        // Nobody has said where the peer is.
+        stack.egress(now, &mut Told(Vec::new()));
+        let due = stack.streams.next(now).unwrap();
+        assert!(stack.streams.awake.is_empty() && due <= now + NEIGHBOUR);
+        stack.streams.neighbours(now);
+        assert_eq!(stack.streams.awake, [0]);
+        stack.egress(now, &mut Told(Vec::new()));
+        stack.streams.begin(due);
+        assert_eq!(stack.streams.awake, [0]);
+    }
+}
