@@ -38,10 +38,10 @@ function listen(page, origin) {
  * nothing, unless `look` takes it out of that list.
  *
  * @param {object} how size: one of SIZES; scheme: "light" or "dark"; scripts: whether they run; still: whether the
- *   person wants no movement; at: which page, else that of the machine; scale: pixels of the screen for each of CSS
+ *   person wants no movement; held: whether its script is told the same each time, so that the page is not made anew; at: which page, else that of the machine; scale: pixels of the screen for each of CSS
  */
 export async function visit(how, look) {
-  const { size = "desk", scheme = "light", scripts = true, still = false, at = PAGE, scale = 1 } = how;
+  const { size = "desk", scheme = "light", scripts = true, still = false, held = false, at = PAGE, scale = 1 } = how;
   const context = await browser.newContext({
     viewport: SIZES[size],
     deviceScaleFactor: scale,
@@ -52,11 +52,19 @@ export async function visit(how, look) {
   try {
     const page = await context.newPage();
     const told = listen(page, new URL(at).origin);
+    if (held) {
+      let kept;
+      await page.route(`${PAGE}api`, async (route) => {
+        kept ??= await route.fetch();
+        await route.fulfill({ response: kept });
+      });
+    }
     if (at === PAGE) {
       const answer = await page.goto(PAGE);
       assert.equal(answer.status(), 200);
     }
     const result = await look(page, told, context);
+    await page.unrouteAll({ behavior: "ignoreErrors" });
     assert.deepEqual(told, [], "what the browser tells of the page");
     return result;
   } finally {

@@ -16,7 +16,7 @@ const landed = () => {
 test("each link of the bar leads to its part, which is then below the bar", async () => {
   for (const size of Object.keys(SIZES)) {
     for (const scripts of [true, false]) {
-      await visit({ size, scripts }, async (page) => {
+      await visit({ size, scripts, held: true }, async (page) => {
         const links = await page.locator("nav a").all();
         assert.equal(links.length, 7);
         for (const link of links) {
@@ -31,7 +31,7 @@ test("each link of the bar leads to its part, which is then below the bar", asyn
 
 test("each link within the page leads to what it names", async () => {
   for (const size of ["phone", "desk"]) {
-    await visit({ size }, async (page) => {
+    await visit({ size, held: true }, async (page) => {
       const links = await page.locator("main a[href^='#']").all();
       assert(links.length > 50, `${links.length} links`);
       const wrong = [];
@@ -49,7 +49,7 @@ test("each link within the page leads to what it names", async () => {
 });
 
 test("a box of the graph that is clicked leads to its row, and one that is pointed at lights what it is tied to", async () => {
-  await visit({ size: "desk" }, async (page, told) => {
+  await visit({ size: "desk", held: true }, async (page, told) => {
     const box = page.locator(".graph .node.device").first();
     await box.hover();
     const lit = await page.locator(".graph .tie.lit").evaluateAll((ties) => ties.map((tie) => tie.dataset.a));

@@ -18,7 +18,7 @@ const ways = Object.keys(SIZES).flatMap((size) =>
 async function each(look) {
   const wrong = {};
   for (const way of ways) {
-    const found = await visit(way, look);
+    const found = await visit({ ...way, held: true }, look);
     const name = `${way.size}, ${way.scheme}, ${way.scripts ? "with" : "without"} scripts`;
     if (found.length > 0) wrong[name] = found;
   }
@@ -58,13 +58,13 @@ test("without scripts the page says the same", async () => {
     document.querySelectorAll("[data-v], [data-rows]").forEach((one) => one.replaceChildren("…"));
     return document.body.innerText.replace(/\s+/g, " ");
   });
-  const [without, with_] = [await visit({ scripts: false }, said), await visit({}, said)];
+  const [without, with_] = [await visit({ scripts: false }, said), await visit({ held: true }, said)];
   assert(without.length > 3000, without);
   assert.equal(with_, without);
 });
 
 test("nothing moves by itself for whoever wants no movement", async () => {
-  await visit({ still: true }, async (page) => {
+  await visit({ still: true, held: true }, async (page) => {
     const moving = () => page.evaluate(() => {
       const timed = [...document.querySelectorAll("*")].filter((one) => {
         const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(one);

@@ -42,7 +42,7 @@ test("the page has one heading of the first level, no level left out, and a name
 
 test("by the Tab key everything is reached in the order of the page, seen, and marked", async () => {
   for (const size of Object.keys(SIZES)) {
-    await visit({ size }, async (page) => {
+    await visit({ size, held: true }, async (page) => {
       const count = await page.evaluate(() => {
         window.stops = [...document.querySelectorAll("a[href], [tabindex='0']")];
         return window.stops.length;
@@ -76,7 +76,7 @@ test("by the Tab key everything is reached in the order of the page, seen, and m
 });
 
 test("what is to be touched on a phone is large enough for a finger", async () => {
-  await visit({ size: "phone" }, async (page) => {
+  await visit({ size: "phone", held: true }, async (page) => {
     // WCAG 2.2, 2.5.8: 24 by 24, links within a line of text left out.
     const small = await page.evaluate(() => [...document.querySelectorAll("nav a, .graph a rect")]
       .map((one) => [one.parentElement.textContent.trim().slice(0, 20), one.getBoundingClientRect()])
