@@ -133,7 +133,7 @@ impl Without<'_> {
     /// See [`system_in`].
     pub fn system(&self, directory: PathBuf, profile: &str) -> Result<Built> {
         let args = SystemArgs { system: Some(directory), profile: profile.to_owned() };
-        let Copy { place, tree, .. } = &*self.copy;
+        let (place, tree) = (&self.copy.place, &self.copy.tree);
         let edited = self.before.keys().filter_map(|file| file.strip_prefix(&place.root).ok());
         let edited = edited.map(Path::to_path_buf).collect();
         system_in(place, &args, Some(&Twin { tree: tree.clone(), edited }))
