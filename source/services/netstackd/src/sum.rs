@@ -9,7 +9,7 @@ use zerocopy::IntoBytes;
 /// Bytes of a word.
 const WORD: usize = size_of::<u64>();
 /// Words that are added without a branch in between.
-const RUN: usize = 32;
+const RUN: usize = 8;
 /// Bytes of the header of Ethernet.
 const ETHERNET: usize = 14;
 /// Where the checksum stands in a segment (RFC 9293, 3.1).

@@ -11,7 +11,6 @@ use smoltcp::iface::{Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::Device;
 use smoltcp::socket::{Socket, tcp};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::IpEndpoint;
 
 /// Within so long whoever waits for a neighbour asks for it again (`socket_meta::Meta::DISCOVERY_SILENT_TIME`).
 const NEIGHBOUR: Duration = Duration::from_secs(1);
@@ -49,8 +48,8 @@ enum Sleep {
     Until(Option<Instant>),
 }
 
-/// What those look at who have it to keep.
-type Standing = (tcp::State, Option<IpEndpoint>);
+/// What those look at who have it to keep: whether there is a peer beside. One that has another has not stood meanwhile.
+type Standing = (tcp::State, bool);
 
 impl Streams {
     /// Takes one in.
@@ -116,7 +115,7 @@ impl Streams {
         places.filter_map(|(at, place)| Some((Stream(at), place.as_ref()?.socket())))
     }
 
-    /// What became of any of them, counted: which are there, their states, and who their peers are.
+    /// What became of any of them, counted: which are there, their states, and whether they have peers.
     #[must_use]
     pub const fn changes(&self) -> u64 {
         self.changes
@@ -211,7 +210,7 @@ impl Place {
 }
 
 fn standing(socket: &tcp::Socket<'static>) -> Standing {
-    (socket.state(), socket.remote_endpoint())
+    (socket.state(), socket.remote_endpoint().is_some())
 }
 
 #[cfg(test)]
@@ -221,6 +220,7 @@ mod tests {
     use crate::stack::Stack;
     use crate::stack::router::Told;
     use nexus_sysdesc::{Address, NetworkSays};
+    use smoltcp::wire::IpEndpoint;
     use std::vec;
 
     fn stack(now: Instant) -> Stack {
