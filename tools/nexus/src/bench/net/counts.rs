@@ -5,8 +5,9 @@
 //! write of `satp` and each doorbell: how often the address space is changed for a burst of frames, which is what the
 //! driver of the card does in one go, and for a request.
 
+use super::loads::MANY;
 use super::page::{self, Way};
-use super::peer::{MANY, Mark, Peer, Ports};
+use super::peer::{Mark, Peer, Ports};
 use crate::bench::disk::{log, switches};
 use crate::bench::store::counts::serial;
 use anyhow::{Context, Result, ensure};
@@ -97,7 +98,7 @@ pub(super) fn loads(ports: Ports, watched: bool) -> Result<Vec<Mark>> {
             page => {
                 let at_once = if page.ends_with("_8") { MANY } else { 1 };
                 let way = Way { kept: page.contains("_kept_"), at_once };
-                page::requests(&ports.page(), way, TRIPS / at_once)?;
+                page::requests(ports.page(), way, TRIPS / at_once)?;
             }
         }
         marks.push(peer.mark(number)?);
