@@ -2,8 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Peer, Stage};
 use super::host::bytes;
+use super::{Peer, Stage};
 use crate::raw::{Segment, flag};
 use crate::talk::Talk;
 
