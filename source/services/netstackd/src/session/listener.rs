@@ -34,6 +34,8 @@ pub(crate) struct Listener {
     at: IpListenEndpoint,
     backlog: usize,
     slots: Vec<Slot>,
+    /// What had become of streams when none of these stood.
+    none: Option<u64>,
 }
 
 impl Listener {
@@ -47,7 +49,7 @@ impl Listener {
         store: &mut Store,
         stack: &mut Stack,
     ) -> Result<Listener, u8> {
-        let mut listener = Listener { at, backlog: backlog.into(), slots: Vec::new() };
+        let mut listener = Listener { at, backlog: backlog.into(), slots: Vec::new(), none: None };
         listener.grow(store, stack)?;
         while listener.slots.len() < listener.backlog && listener.grow(store, stack).is_ok() {}
         Ok(listener)
@@ -102,8 +104,15 @@ impl Listener {
     }
 
     /// True when a connection stands.
-    pub(crate) fn has(&self, stack: &Stack) -> bool {
-        self.slots.iter().any(|slot| stands(state(stack, slot.handle)))
+    pub(crate) fn has(&mut self, stack: &Stack) -> bool {
+        // As many ask as wait for a connection.
+        let changes = Some(stack.streams.changes());
+        if self.none == changes {
+            return false;
+        }
+        let has = self.slots.iter().any(|slot| stands(state(stack, slot.handle)));
+        self.none = changes.filter(|_| !has);
+        has
     }
 
     /// A connection that stands, which is the caller's from now on.

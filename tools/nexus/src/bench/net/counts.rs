@@ -5,8 +5,9 @@
 //! write of `satp` and each doorbell: how often the address space is changed for a burst of frames, which is what the
 //! driver of the card does in one go, and for a request.
 
+use super::loads::MANY;
 use super::page::{self, Way};
-use super::peer::{MANY, Mark, Peer, Ports};
+use super::peer::{Mark, Peer, Ports};
 use crate::bench::disk::{log, switches};
 use crate::bench::store::counts::serial;
 use anyhow::{Context, Result, ensure};
@@ -64,14 +65,14 @@ const fn load(
 /// No datagrams: QEMU lets none out while the guest is restricted, as it always is in tests. In the order in which they are
 /// done; the number of each stands in its record.
 const LOADS: [Load; 8] = [
-    load("tcp_out", Each::Out, 20_000, 40, [15, 2]),
+    load("tcp_out", Each::Out, 16_500, 40, [15, 2]),
     load("tcp_in", Each::In, 14_000, 40, [15, 2]),
-    load("icmp", Each::One, 60_000, 40, [80, 15]),
-    load("tcp", Each::One, 70_000, 40, [90, 15]),
-    load("page_closed_1", Each::One, 390_000, 40, [180, 40]),
-    load("page_kept_1", Each::One, 280_000, 40, [100, 15]),
-    load("page_closed_8", Each::One, 290_000, 40, [120, 30]),
-    load("page_kept_8", Each::One, 180_000, 40, [60, 12]),
+    load("icmp", Each::One, 49_000, 40, [80, 15]),
+    load("tcp", Each::One, 42_000, 40, [90, 15]),
+    load("page_closed_1", Each::One, 242_000, 40, [180, 40]),
+    load("page_kept_1", Each::One, 113_000, 40, [100, 15]),
+    load("page_closed_8", Each::One, 207_000, 40, [120, 30]),
+    load("page_kept_8", Each::One, 93_000, 40, [60, 12]),
 ];
 
 /// The host's end of one boot: what stood at the mark before the first load, and after each.
@@ -97,7 +98,7 @@ pub(super) fn loads(ports: Ports, watched: bool) -> Result<Vec<Mark>> {
             page => {
                 let at_once = if page.ends_with("_8") { MANY } else { 1 };
                 let way = Way { kept: page.contains("_kept_"), at_once };
-                page::requests(&ports.page(), way, TRIPS / at_once)?;
+                page::requests(ports.page(), way, TRIPS / at_once)?;
             }
         }
         marks.push(peer.mark(number)?);

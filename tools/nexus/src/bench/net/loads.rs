@@ -1,7 +1,7 @@
 //! The loads, which are the same for both sides.
 
 use super::page::{self, Way};
-use super::peer::{MANY, Peer, Ports};
+use super::peer::{Peer, Ports};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ const TRIPS: usize = 500;
 const CLOSED: usize = 480;
 /// The same on connections that are kept.
 const KEPT: usize = 960;
+/// Connections at the same time.
+pub(super) const MANY: usize = 8;
 
 /// How requests for the page are made, and how many.
 pub(super) const PAGES: [(&str, Way, usize); 4] = [
@@ -61,13 +63,13 @@ pub(super) fn round(peer: &mut Peer) -> Result<Vec<Sample>> {
     ])
 }
 
-/// One round of requests for the page at these ports.
+/// One round of requests for the page at this port.
 ///
 /// # Errors
 /// A request is not answered.
-pub(super) fn pages(ports: &[u16]) -> Result<Vec<Sample>> {
+pub(super) fn pages(port: u16) -> Result<Vec<Sample>> {
     let one = |(name, way, count): &(&str, Way, usize)| {
-        let served = page::requests(ports, *way, count / way.at_once)?;
+        let served = page::requests(port, *way, count / way.at_once)?;
         let value = rate(served.each.len(), served.took);
         Ok(Sample { name: (*name).to_owned(), value, p99: Some(percentile(&served.each, 99)) })
     };
@@ -80,15 +82,15 @@ pub(super) fn pages(ports: &[u16]) -> Result<Vec<Sample>> {
 /// As [`round`] and [`pages`].
 pub(super) fn boot(
     ports: Ports,
-    pages_at: &[[u16; MANY]],
+    pages_at: &[u16],
     rounds: usize,
 ) -> Result<(Vec<Sample>, Vec<Vec<Sample>>)> {
     let mut peer = Peer::connect(ports)?;
     let (mut samples, mut served) = (Vec::new(), vec![Vec::new(); pages_at.len()]);
     for _ in 0..rounds {
         samples.extend(round(&mut peer)?);
-        for (ports, served) in pages_at.iter().zip(&mut served) {
-            served.extend(pages(ports)?);
+        for (port, served) in pages_at.iter().zip(&mut served) {
+            served.extend(pages(*port)?);
         }
     }
     peer.end()?;

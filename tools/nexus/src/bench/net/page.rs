@@ -31,17 +31,15 @@ pub(super) struct Served {
     pub(super) each: Vec<Duration>,
 }
 
-/// Makes so many requests on each connection at the same time, of which each goes to another of the ports, as far as there
-/// are some.
+/// Makes so many requests on each connection at the same time.
 ///
 /// # Errors
 /// One is not answered with the page.
-pub(super) fn requests(ports: &[u16], way: Way, count: usize) -> Result<Served> {
+pub(super) fn requests(port: u16, way: Way, count: usize) -> Result<Served> {
     let start = Instant::now();
     let all = thread::scope(|scope| {
-        let ports = ports.iter().cycle().take(way.at_once);
         let threads: Vec<_> =
-            ports.map(|port| scope.spawn(|| client(*port, way.kept, count))).collect();
+            (0..way.at_once).map(|_| scope.spawn(|| client(port, way.kept, count))).collect();
         let ends = threads.into_iter().map(|one| one.join());
         ends.map(|one| one.unwrap_or_else(|why| panic::resume_unwind(why)))
             .collect::<Result<Vec<_>>>()
@@ -157,9 +155,9 @@ mod tests {
             let port = listener.local_addr().unwrap().port();
             let server = thread::spawn(move || server(&listener, connections, each));
             let way = Way { kept, at_once: 1 };
-            assert_eq!(requests(&[port], way, 6).unwrap().each.len(), 6, "{kept} {each}");
+            assert_eq!(requests(port, way, 6).unwrap().each.len(), 6, "{kept} {each}");
             server.join().unwrap();
         }
-        assert!(requests(&[1], Way { kept: true, at_once: 2 }, 1).is_err(), "nobody is there");
+        assert!(requests(1, Way { kept: true, at_once: 2 }, 1).is_err(), "nobody is there");
     }
 }

@@ -19,24 +19,12 @@ const DATAGRAM: [u8; 32] = [b'.'; 32];
 /// A datagram that was lost is sent again after this, and counts as taking so long.
 const LOST: Duration = Duration::from_secs(1);
 
-/// Connections to a page at the same time.
-pub(super) const MANY: usize = 8;
-
 /// Ports of the guest that are reached from here.
-const ASKS: u16 = 8001;
-const DATAGRAMS: u16 = 8002;
-const PAGE: u16 = 80;
-const OTHER_PAGE: u16 = 8080;
+const GUEST: [(&str, u16); 4] = [("tcp", 8001), ("udp", 8002), ("tcp", 80), ("tcp", 8080)];
 
-/// Ports of 127.0.0.1 that lead to them. Each of the connections to a page that there are at the same time has one of its
-/// own: QEMU listens at a forward with a backlog of one, and whoever else connects meanwhile asks again after a second.
+/// Ports of 127.0.0.1 that lead to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ports {
-    asks: u16,
-    datagrams: u16,
-    page: [u16; MANY],
-    other_page: [u16; MANY],
-}
+pub(super) struct Ports([u16; 4]);
 
 impl Ports {
     /// Some that nobody has.
@@ -45,40 +33,39 @@ impl Ports {
     /// There are none.
     pub(super) fn free() -> Result<Ports> {
         let any = || SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let tcp = || TcpListener::bind(any()).and_then(|one| Ok((one.local_addr()?.port(), one)));
         // All are had at the same time, so that they differ.
-        let mut had = Vec::new();
-        let mut tcp = || -> Result<u16> {
-            let one = TcpListener::bind(any())?;
-            let port = one.local_addr()?.port();
-            had.push(one);
-            Ok(port)
-        };
-        let (asks, mut page, mut other_page) = (tcp()?, [0; MANY], [0; MANY]);
-        for port in page.iter_mut().chain(&mut other_page) {
-            *port = tcp()?;
-        }
-        let datagrams = UdpSocket::bind(any())?.local_addr()?.port();
-        Ok(Ports { asks, datagrams, page, other_page })
+        let ((a, _first), (c, _second), (d, _third)) = (tcp()?, tcp()?, tcp()?);
+        let udp = UdpSocket::bind(any())?;
+        Ok(Ports([a, udp.local_addr()?.port(), c, d]))
     }
 
     /// Options of QEMU's user network that forward them.
     pub(super) fn forwards(self) -> String {
-        let tcp = |port: u16, to| format!(",hostfwd=tcp:127.0.0.1:{port}-:{to}");
-        let mut all = tcp(self.asks, ASKS);
-        all += &format!(",hostfwd=udp:127.0.0.1:{}-:{DATAGRAMS}", self.datagrams);
-        all.extend(self.page.map(|port| tcp(port, PAGE)));
-        all.extend(self.other_page.map(|port| tcp(port, OTHER_PAGE)));
-        all
+        let pairs = self.0.into_iter().zip(GUEST);
+        pairs.map(|(port, (kind, to))| format!(",hostfwd={kind}:127.0.0.1:{port}-:{to}")).collect()
+    }
+
+    const fn asks(self) -> u16 {
+        let Ports([port, ..]) = self;
+        port
+    }
+
+    const fn datagrams(self) -> u16 {
+        let Ports([_, port, ..]) = self;
+        port
     }
 
     /// The page: of Nexus, and of the smaller server of Linux.
-    pub(super) const fn page(self) -> [u16; MANY] {
-        self.page
+    pub(super) const fn page(self) -> u16 {
+        let Ports([_, _, port, _]) = self;
+        port
     }
 
     /// The page of the other server of Linux.
-    pub(super) const fn other_page(self) -> [u16; MANY] {
-        self.other_page
+    pub(super) const fn other_page(self) -> u16 {
+        let Ports([.., port]) = self;
+        port
     }
 }
 
@@ -127,7 +114,7 @@ impl Peer {
     }
 
     fn attempt(ports: Ports) -> Result<Peer> {
-        let stream = TcpStream::connect(here(ports.asks))?;
+        let stream = TcpStream::connect(here(ports.asks()))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ATTEMPT))?;
         let mut peer = Peer { stream, ports };
@@ -206,7 +193,7 @@ impl Peer {
     /// As [`sends`](Self::sends).
     pub(super) fn datagrams(&mut self, count: usize) -> Result<Vec<Duration>> {
         let socket = UdpSocket::bind(here(0))?;
-        socket.connect(here(self.ports.datagrams))?;
+        socket.connect(here(self.ports.datagrams()))?;
         socket.set_read_timeout(Some(LOST))?;
         self.ask(b'u', count as u64)?;
         self.answer::<1>()?;
@@ -270,19 +257,17 @@ mod tests {
     #[test]
     fn test_ports_differ_and_are_forwarded() {
         let ports = Ports::free().unwrap();
-        let mut all = [ports.page, ports.other_page].concat();
-        all.extend([ports.asks]);
-        assert!(all.iter().chain([&ports.datagrams]).all(|port| *port > 0));
+        let Ports(mut all) = ports;
+        assert!(all.iter().all(|port| *port > 0));
         all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), 2 * MANY + 1);
-        let page = [3, 4, 5, 6, 7, 8, 9, 10];
-        let ports = Ports { asks: 1, datagrams: 2, page, other_page: page.map(|port| port + 8) };
-        let all = ports.forwards();
-        let begins = ",hostfwd=tcp:127.0.0.1:1-:8001,hostfwd=udp:127.0.0.1:2-:8002,\
-                      hostfwd=tcp:127.0.0.1:3-:80,hostfwd=tcp:127.0.0.1:4-:80";
-        assert!(all.starts_with(begins), "{all}");
-        assert!(all.ends_with(",hostfwd=tcp:127.0.0.1:18-:8080"), "{all}");
+        assert_ne!(ports.asks(), ports.page());
+        let ports = Ports([1, 2, 3, 4]);
+        assert_eq!(
+            ports.forwards(),
+            ",hostfwd=tcp:127.0.0.1:1-:8001,hostfwd=udp:127.0.0.1:2-:8002,\
+             hostfwd=tcp:127.0.0.1:3-:80,hostfwd=tcp:127.0.0.1:4-:8080"
+        );
+        assert_eq!([ports.datagrams(), ports.page(), ports.other_page()], [2, 3, 4]);
     }
 
     /// A guest that does what it is asked.
@@ -319,13 +304,7 @@ mod tests {
         let listener = TcpListener::bind(here(0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let guest = thread::spawn(move || guest(&listener));
-        let mut peer = Peer::connect(Ports {
-            asks: port,
-            datagrams: 0,
-            page: [0; MANY],
-            other_page: [0; MANY],
-        })
-        .unwrap();
+        let mut peer = Peer::connect(Ports([port, 0, 0, 0])).unwrap();
         peer.count().unwrap();
         peer.sends(PIECE + 1).unwrap();
         peer.takes(PIECE + 1).unwrap();
