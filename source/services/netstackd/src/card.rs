@@ -6,7 +6,6 @@
 
 mod out;
 
-use alloc::vec::Vec;
 
 use nexus_mmio::{SharedMut, Split, TooSmall};
 use nexus_proto::net::{Card as Says, MAX_FRAME, MIN_FRAME, RECEIVE};
@@ -67,8 +66,6 @@ pub struct Card<M, R> {
     looked: Option<usize>,
     /// Frames that may still come in this turn.
     left: u16,
-    /// Ports at which nobody is taken now: who wants to connect is not heard, and asks again.
-    full: Vec<u16>,
     lives: u32,
     frames: Frames,
 }
@@ -97,7 +94,6 @@ impl<M: SharedMut, R: Road> Card<M, R> {
             frame,
             looked: None,
             left: 0,
-            full: Vec::new(),
             lives: 0,
             frames,
         })
@@ -143,11 +139,6 @@ impl<M: SharedMut, R: Road> Card<M, R> {
         if let Err(why) = self.out.settle() {
             self.over(why, now);
         }
-    }
-
-    /// Ports at which nobody is taken from now on.
-    pub fn set_full(&mut self, ports: Vec<u16>) {
-        self.full = ports;
     }
 
     /// True when more frames may go in this turn.
@@ -304,9 +295,7 @@ impl<M: SharedMut, R: Road> Card<M, R> {
     }
 
     fn head(&self, len: usize) -> Option<(usize, Head)> {
-        let head = Head::of(self.frame.get(len)?)?;
-        let full = head.asks().is_some_and(|port| self.full.contains(&port));
-        (!full).then_some((len, head))
+        Some((len, Head::of(self.frame.get(len)?)?))
     }
 }
 

@@ -84,7 +84,7 @@ pub fn frames(mut data: &[u8]) -> usize {
             match stack.way(&Came { head, by: By::Wire }, &ports) {
                 Way::Dropped => {}
                 Way::Heard => stack.ingress(now, &head, &mut card),
-                Way::Opens => stack.open(now, &head, &mut card),
+                Way::Opens => drop(stack.open(now, &head, &mut card)),
             }
         }
         stack.maintain(now);

@@ -71,15 +71,6 @@ impl Head {
         };
         Some(Head { from, to, many, what })
     }
-
-    /// The port that it asks for a connection to.
-    #[must_use]
-    pub(crate) const fn asks(&self) -> Option<u16> {
-        match self.what {
-            What::Segment { to, asks: true, .. } => Some(to),
-            _ => None,
-        }
-    }
 }
 
 impl What {

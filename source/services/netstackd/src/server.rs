@@ -231,17 +231,16 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         stack.begin(now);
         // There may be room since the last turn.
         if self.kept.0 != stack.streams.changes() || now >= self.kept.1 + KEEP {
-            keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
+            keep(&mut self.sessions, &self.rules, stack, now);
             self.kept = (stack.streams.changes(), now);
         }
         while let Some(came) = self.card.look(now) {
             match stack.way(&came, &self.ports) {
-                Way::Dropped => self.card.drop_it(),
                 Way::Heard => stack.ingress(now, &came.head, &mut self.card),
-                Way::Opens => stack.open(now, &came.head, &mut self.card),
-            }
-            if came.head.asks().is_some() {
-                keep(&mut self.sessions, &self.rules, stack, &mut self.card, now);
+                Way::Opens if stack.open(now, &came.head, &mut self.card) => {
+                    keep(&mut self.sessions, &self.rules, stack, now);
+                }
+                Way::Dropped | Way::Opens => self.card.drop_it(),
             }
         }
         stack.maintain(now);
@@ -349,18 +348,8 @@ struct Clients {
 }
 
 /// Puts back what peers have let go of listening sockets.
-fn keep<M: SharedMut, R: Road>(
-    sessions: &mut [Session<M>],
-    rules: &Rules,
-    stack: &mut Stack,
-    card: &mut Card<M, R>,
-    now: Instant,
-) {
-    let mut full = Vec::new();
-    for session in sessions {
-        session.keep(rules, stack, now, |port| full.push(port));
-    }
-    card.set_full(full);
+fn keep<M: SharedMut>(sessions: &mut [Session<M>], rules: &Rules, stack: &mut Stack, now: Instant) {
+    sessions.iter_mut().for_each(|session| session.keep(rules, stack, now));
 }
 
 /// A tick as smoltcp has it.

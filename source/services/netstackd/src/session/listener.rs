@@ -70,8 +70,7 @@ impl Listener {
         self.slots.iter().filter(|slot| stands(state(stack, slot.handle))).count()
     }
 
-    /// Puts back what peers have let go, turns away whom no line lets, and adds one where peers have taken all. False
-    /// when the port is full.
+    /// Puts back what peers have let go, turns away whom no line lets, and adds one where peers have taken all.
     pub(crate) fn keep(
         &mut self,
         service: u32,
@@ -79,7 +78,7 @@ impl Listener {
         store: &mut Store,
         stack: &mut Stack,
         now: Instant,
-    ) -> bool {
+    ) {
         let port = self.at.port;
         let (mut free, mut taken) = (false, Vec::new());
         for slot in &mut self.slots {
@@ -100,7 +99,9 @@ impl Listener {
             }
         }
         taken.into_iter().for_each(|handle| stack.knows(handle));
-        free || self.grow_to_backlog(store, stack) || self.evict(stack, now)
+        if !free && !self.grow_to_backlog(store, stack) {
+            self.evict(stack, now);
+        }
     }
 
     /// True when a connection stands.
@@ -139,19 +140,18 @@ impl Listener {
     }
 
     /// Whoever has not gone on for longest makes room.
-    fn evict(&mut self, stack: &mut Stack, now: Instant) -> bool {
+    fn evict(&mut self, stack: &mut Stack, now: Instant) {
         let half = |slot: &&mut Slot| {
             state(stack, slot.handle) == tcp::State::SynReceived
                 && slot.since.is_some_and(|since| now >= since + YIELDS)
         };
         let Some(slot) = self.slots.iter_mut().filter(half).min_by_key(|slot| slot.since) else {
-            return false;
+            return;
         };
         let socket = stack.streams.get_mut(slot.handle);
         socket.abort();
         // Without a word: to tell everybody of a flood is one more flood.
         relisten(slot, self.at, socket);
-        true
     }
 }
 

@@ -171,21 +171,13 @@ impl<M: SharedMut> Session<M> {
         self.held.settle(stack, ports, now)
     }
 
-    /// Puts back what peers have let go of its listening sockets. `full` is told of each port that takes nobody now.
-    pub fn keep(
-        &mut self,
-        rules: &Rules,
-        stack: &mut Stack,
-        now: Instant,
-        mut full: impl FnMut(u16),
-    ) {
+    /// Puts back what peers have let go of its listening sockets.
+    pub fn keep(&mut self, rules: &Rules, stack: &mut Stack, now: Instant) {
         let service = self.service;
         let (sockets, store) = self.held.each();
         for socket in sockets {
-            if let Socket::Listener(one) = socket
-                && !one.keep(service, rules, store, stack, now)
-            {
-                full(one.port());
+            if let Socket::Listener(one) = socket {
+                one.keep(service, rules, store, stack, now);
             }
         }
     }

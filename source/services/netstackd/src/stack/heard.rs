@@ -78,26 +78,24 @@ impl Stack {
 
     /// Looks at a frame that [opens](Way::Opens) a connection, whose first sequence number is drawn anew: smoltcp's own
     /// follow from each other, and peers see them. Nothing is answered at once: the answer goes as what the socket sends.
-    pub(crate) fn open(&mut self, now: Instant, head: &Head, card: &mut impl Device) {
+    /// False when nobody who listens there has room, and nothing was made of it: who is not heard asks again.
+    pub(crate) fn open(&mut self, now: Instant, head: &Head, card: &mut impl Device) -> bool {
+        let local = ends(head).map(|(local, _)| local);
+        let listens = |socket: &tcp::Socket<'_>| {
+            let at = socket.listen_endpoint();
+            let here = at.addr.is_none_or(|addr| Some(addr) == local.map(|local| local.addr));
+            socket.is_listening() && here && Some(at.port) == local.map(|local| local.port)
+        };
+        let found = self.streams.iter().find(|(_, socket)| listens(socket)).map(|(one, _)| one);
+        let Some(stream) = found else { return false };
         let number = self.seeds.draw();
         let mut drawn = self.drawn(number, now);
         let own = self.iface.ip_addrs();
         // There is as much room as where they are from.
         drawn.update_ip_addrs(|all| all.extend(own.iter().copied()));
-        let ends = ends(head);
-        let listens = |socket: &tcp::Socket<'_>| {
-            let at = socket.listen_endpoint();
-            let here = at.addr.is_none_or(|addr| Some(addr) == ends.map(|(local, _)| local.addr));
-            socket.is_listening() && here && Some(at.port) == ends.map(|(local, _)| local.port)
-        };
-        let stream = self.streams.iter().find(|(_, socket)| listens(socket)).map(|(one, _)| one);
-        match stream {
-            Some(stream) => {
-                self.streams.ingress(stream, now, &mut drawn, card);
-                self.knows(stream);
-            }
-            None => nobody(now, &mut drawn, card),
-        }
+        self.streams.ingress(stream, now, &mut drawn, card);
+        self.knows(stream);
+        true
     }
 
     /// Looks at a frame that is [heard](Way::Heard): it comes to whom it is for, and to nobody else.

@@ -47,6 +47,7 @@ use smoltcp::time::{Duration, Instant};
 use zerocopy::IntoBytes;
 
 use crate::card::Card;
+use crate::frame::{Head, What};
 use crate::numbers::{Numbers, Source};
 use crate::road::Road;
 use crate::rules::Rules;
@@ -423,9 +424,17 @@ impl World {
     }
 }
 
+/// The port that a frame asks for a connection to.
+fn connects_to(frame: &[u8]) -> Option<u16> {
+    match Head::of(frame)?.what {
+        What::Segment { to, asks: true, .. } => Some(to),
+        _ => None,
+    }
+}
+
 /// The port and the sequence number of a frame of IPv4 that asks for a connection.
 fn asks(frame: &[u8]) -> Option<(u16, u32)> {
-    crate::frame::Head::of(frame)?.asks()?;
+    connects_to(frame)?;
     let (port, sequence) = (frame.get(34..36)?, frame.get(38..42)?);
     Some((u16::from_be_bytes(port.try_into().ok()?), u32::from_be_bytes(sequence.try_into().ok()?)))
 }

@@ -6,7 +6,6 @@ use smoltcp::wire::IpAddress;
 use super::*;
 use crate::address::inner;
 use crate::exercise::good;
-use crate::frame::Head;
 use crate::numbers::{FIRST_PORT, Seeds};
 use crate::session::ask::{Ask, HEAD};
 use crate::stack::Stack;
@@ -44,10 +43,6 @@ fn requests_have_bounds() {
     );
     assert_eq!(parse(wire::RECEIVE, 0, at(0)), None);
     assert_eq!(parse(wire::RECEIVE_FROM, HEAD - 1, at(0)), None);
-}
-
-fn connects_to(frame: &[u8]) -> Option<u16> {
-    Head::of(frame)?.asks()
 }
 
 #[test]
