@@ -62,7 +62,7 @@ pub struct Stack {
     timers: Interface,
     /// The sockets of all but those of TCP.
     pub sockets: SocketSet<'static>,
-    /// Those of TCP, which are taken in and out by [`add`](Self::add) and [`remove`](Self::remove).
+    /// Those of TCP, each in a set of its own.
     pub streams: Streams,
     /// Since the turn began none of `sockets` had nothing to send.
     others: bool,
