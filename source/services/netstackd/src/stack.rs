@@ -139,7 +139,11 @@ impl Stack {
         (self.told, self.maintained) = (false, now);
         // smoltcp 0.14 adds no route of IPv6 where there is one of IPv4 (smoltcp#1191).
         let route = self.iface.routes_mut().remove_default_ipv4_route();
+        let own = self.iface.ip_addrs().to_vec();
         self.iface.poll_maintenance(now);
+        if *own != *self.iface.ip_addrs() {
+            self.streams.wake_all();
+        }
         // However many routers there say they are, there is room for the one of IPv4.
         self.iface.routes_mut().update(|routes| routes.truncate(ROUTES_V6));
         if let Some(IpAddress::Ipv4(via)) = route.map(|route| route.via_router) {
@@ -334,6 +338,7 @@ impl Stack {
             // There is room: of IPv6 there are one, and as many as prefixes.
             let _ = own.map(|cidr| all.insert(0, IpCidr::Ipv4(cidr)));
         });
+        self.streams.wake_all();
         let routes = self.iface.routes_mut();
         routes.remove_default_ipv4_route();
         if let Some(via) = via.filter(|via| is_usable(*via) && own.is_some()) {

@@ -136,6 +136,12 @@ impl Streams {
         }
     }
 
+    /// Wakes all: this machine has other addresses, and a connection ends with its own when it is asked for frames
+    /// (`tcp::Socket::dispatch`).
+    pub(super) fn wake_all(&mut self) {
+        (0..self.places.len()).for_each(|at| self.wake(at));
+    }
+
     /// Wakes those that may wait for a neighbour: one may have answered.
     pub(super) fn neighbours(&mut self, now: Instant) {
         self.begin(now + NEIGHBOUR);

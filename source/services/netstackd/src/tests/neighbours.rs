@@ -235,6 +235,22 @@ fn what_an_address_carried_ends_with_it() {
     assert_eq!(c.take(name).map(|(status, _)| status), Some(wire::UNREACHABLE));
 }
 
+// attack 68 U: a server of DHCP takes the address away and gives it again, while nobody looks at a connection of it; it has ended; broken: net-address-again
+#[test]
+fn what_nobody_looks_at_ends_with_its_address_too() {
+    let mut world = World::new();
+    world.peer.holds = 60;
+    world.until(|world| world.has_address());
+    let mut a = world.client(A);
+    world.peer.listen(7);
+    let socket = world.connection(&mut a, 7);
+    world.peer.gives = false;
+    world.until(|world| !world.has_address());
+    world.peer.gives = true;
+    world.until(|world| world.has_address());
+    assert_eq!(world.ask(&mut a, wire::RECEIVE, socket, &[]).0, wire::RESET);
+}
+
 /// How often a source was asked that has none.
 struct Counts(u32);
 
