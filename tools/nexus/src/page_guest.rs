@@ -53,7 +53,7 @@ impl PageGuest {
 }
 
 /// Where the page is, by a line that says so.
-fn page_of(line: &str) -> Option<&str> {
+pub(crate) fn page_of(line: &str) -> Option<&str> {
     line.strip_prefix(PAGE)
 }
 

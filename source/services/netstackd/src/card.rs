@@ -6,7 +6,6 @@
 
 mod out;
 
-
 use nexus_mmio::{SharedMut, Split, TooSmall};
 use nexus_proto::net::{Card as Says, MAX_FRAME, MIN_FRAME, RECEIVE};
 use nexus_ring::{Completion, Consumer, DONE, Ended, PAGE, Submission};

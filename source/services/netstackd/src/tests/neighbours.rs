@@ -239,7 +239,7 @@ fn what_an_address_carried_ends_with_it() {
 #[test]
 fn what_nobody_looks_at_ends_with_its_address_too() {
     let mut world = World::new();
-    world.peer.holds = 60;
+    world.peer.holds = 8;
     world.until(|world| world.has_address());
     let mut a = world.client(A);
     world.peer.listen(7);

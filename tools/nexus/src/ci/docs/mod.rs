@@ -11,6 +11,7 @@ mod named;
 mod page;
 mod svg;
 
+use crate::page_guest::page_of;
 use crate::paths;
 use crate::prompt::Session;
 use crate::steps::outcome::Outcome;
@@ -98,7 +99,7 @@ fn session(host: &Host<'_>, block: &[Typed]) -> Result<Vec<Vec<String>>> {
     let mut all = Vec::new();
     for (index, typed) in block.iter().enumerate() {
         let printed = match (typed.at_prompt, &mut prompt) {
-            (true, Some(session)) => session.command(&typed.text)?,
+            (true, Some(session)) => at_prompt(session, &typed.text)?,
             (true, None) => vec!["there is no prompt here".to_owned()],
             (false, _) if block.get(index + 1).is_some_and(|next| next.at_prompt) => {
                 // The machine before it has the disk until it has ended.
@@ -112,6 +113,12 @@ fn session(host: &Host<'_>, block: &[Typed]) -> Result<Vec<Vec<String>>> {
         all.push(host.as_shown(printed)?);
     }
     Ok(all)
+}
+
+/// What is printed of a line at the prompt. Where the page is, is said once it is served, whatever is typed meanwhile.
+fn at_prompt(session: &mut Session, typed: &str) -> Result<Vec<String>> {
+    let lines = session.command(typed)?;
+    Ok(lines.into_iter().filter(|line| page_of(line).is_none()).collect())
 }
 
 /// The page with what was printed in place of what it shows.
@@ -156,7 +163,7 @@ fn picture(root: &Path) -> Result<Outcome> {
     let mut lines = Vec::new();
     for command in svg::COMMANDS {
         lines.push(format!("nexus> {command}"));
-        lines.extend(session.command(command)?);
+        lines.extend(at_prompt(&mut session, command)?);
     }
     lines.push("nexus>".to_owned());
     let drawn = svg::lines(&fs::read_to_string(&path)?);
