@@ -49,3 +49,12 @@ export async function table(line) {
   assert(rows.length > 0, `\`${line}\` prints an empty table`);
   return rows;
 }
+
+/** When the page's snapshot was made. */
+const made = async () => (await (await fetch(`${PAGE}api`)).json()).uptime_ms;
+
+/** Waits until the page shows what was so after this was called: it looks at the machine once a second at most. */
+export async function newer() {
+  const before = await made();
+  while ((await made()) === before) await new Promise((done) => setTimeout(done, 100));
+}

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { visit } from "./browser.mjs";
-import { ask, table } from "./machine.mjs";
+import { ask, newer, table } from "./machine.mjs";
 
 /** The rows of a table of the page: for each its id, and its cells by their labels. */
 const rows = (page, selector) => page.locator(`${selector} tbody tr`).evaluateAll((all) => all.map((row) => ({
@@ -37,6 +37,7 @@ test("devices, their owners and rules are those that `owners` says", async () =>
 
 test("interrupt lines are those that `irqs` says, and count between two answers of it", async () => {
   const before = await table("irqs");
+  await newer();
   const shown = await visit({}, (page) => rows(page, "#devices"));
   const after = await table("irqs");
   const lines = shown.filter((row) => row.Interrupts !== "none");
@@ -109,6 +110,7 @@ test("records of the ledger are those that `ledger` prints", async () => {
 test("the state of network, disk and store is what the prompt says", async () => {
   const ip = (await ask("ip")).join(" ");
   const net = await ask("net");
+  await newer();
   await visit({}, async (page) => {
     const groups = Object.fromEntries(await page.locator("#counters .groups > div").evaluateAll((all) => all.map((one) => [
       one.querySelector("h3").textContent,
