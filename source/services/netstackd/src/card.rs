@@ -206,6 +206,7 @@ impl<M: SharedMut, R: Road> Card<M, R> {
     }
 
     /// Attaches, or looks at the link.
+    #[cold]
     fn ask(&mut self, now: Instant) {
         self.due = Some(now + AGAIN);
         if self.road.is_over() {

@@ -180,7 +180,9 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
         self.turns += 1;
         self.numbers.begin();
         self.card.begin(now);
-        self.begin(now);
+        if self.stack.is_none() {
+            self.begin(now);
+        }
         let before = self.card.frames();
         self.ingress(now);
         // Nobody tells of what is over by time alone: it is so before clients are looked at.
@@ -211,10 +213,8 @@ impl<M: SharedMut, R: Road, S: Source, T: Refusals> Server<M, R, S, T> {
     }
 
     /// Makes the stack, once it is known what the card is and there are numbers.
+    #[cold]
     fn begin(&mut self, now: Instant) {
-        if self.stack.is_some() {
-            return;
-        }
         let Some(card) = self.card.says() else { return };
         let drawn = [(); 4].map(|()| self.numbers.draw());
         let [Some(a), Some(b), Some(c), Some(d)] = drawn else { return };

@@ -133,9 +133,13 @@ impl Stack {
 
     /// Does what is due by time alone.
     pub fn maintain(&mut self, now: Instant) {
-        if !self.told && now < self.maintained + MAINTAIN {
-            return;
+        if self.told || now >= self.maintained + MAINTAIN {
+            self.maintain_now(now);
         }
+    }
+
+    #[cold]
+    fn maintain_now(&mut self, now: Instant) {
         (self.told, self.maintained) = (false, now);
         // smoltcp 0.14 adds no route of IPv6 where there is one of IPv4 (smoltcp#1191).
         let route = self.iface.routes_mut().remove_default_ipv4_route();

@@ -104,8 +104,17 @@ pub(super) fn enable_external() {
     unsafe { register::sie::set_sext() };
 }
 
-/// Sleeps until an interrupt is pending.
+/// How often it is looked for an interrupt before the hart sleeps: for about as long as it takes an emulator's host to
+/// wake it again.
+const LOOKS: u32 = 2000;
+
+/// Waits until an interrupt is pending: looks for it first, and then sleeps.
 pub(super) fn wait_for_interrupt() {
+    for _ in 0..LOOKS {
+        if timer_pending() || external_pending() {
+            return;
+        }
+    }
     riscv::asm::wfi();
 }
 

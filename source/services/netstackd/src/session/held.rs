@@ -209,24 +209,26 @@ impl Store {
             return due;
         }
         let (mut due, mut soonest) = (None, None);
-        for mut one in core::mem::take(&mut self.leaving) {
+        let mut leaving = core::mem::take(&mut self.leaving);
+        leaving.retain_mut(|one| {
             if let (true, Which::Stream(stream)) = (one.until <= now && !one.reset, one.which) {
                 stack.streams.get_mut(stream).abort();
                 (one.reset, one.until) = (true, now + TELLS);
             }
-            if one.until <= now || is_over(stack, &one) {
+            if one.until <= now || is_over(stack, one) {
                 if let Which::Datagrams(_, port) = one.which {
                     ports.give(NetProtocol::Udp, port);
                 }
                 self.release(one.which, stack);
-                continue;
+                return false;
             }
             // What becomes of datagrams is not told.
             let until = if matches!(one.which, Which::Stream(_)) { one.until } else { now };
             soonest = Some(soonest.map_or(until, |soonest: Instant| soonest.min(until)));
             due = Some(due.map_or(one.until, |due: Instant| due.min(one.until)));
-            self.leaving.push(one);
-        }
+            true
+        });
+        self.leaving = leaving;
         self.looked = (stack.streams.changes(), soonest);
         due
     }

@@ -248,6 +248,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         }
     }
 
+    #[inline(never)]
     fn send_to(
         &mut self,
         request: &Request,
@@ -288,6 +289,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         }
     }
 
+    #[inline(never)]
     fn receive_from(
         &mut self,
         request: &Request,
