@@ -98,7 +98,7 @@ pub(super) fn loads(ports: Ports, watched: bool) -> Result<Vec<Mark>> {
             page => {
                 let at_once = if page.ends_with("_8") { MANY } else { 1 };
                 let way = Way { kept: page.contains("_kept_"), at_once };
-                page::requests(ports.page(), way, TRIPS / at_once)?;
+                page::requests(ports.page, way, TRIPS / at_once)?;
             }
         }
         marks.push(peer.mark(number)?);

@@ -1,7 +1,7 @@
 //! The loads, which are the same for both sides.
 
 use super::page::{self, Way};
-use super::peer::{Peer, Ports};
+use super::peer::{Page, Peer, Ports};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -64,13 +64,13 @@ pub(super) fn round(peer: &mut Peer) -> Result<Vec<Sample>> {
     ])
 }
 
-/// One round of requests for the page at this port.
+/// One round of requests for the page at these ports.
 ///
 /// # Errors
 /// A request is not answered.
-pub(super) fn pages(port: u16) -> Result<Vec<Sample>> {
+pub(super) fn pages(ports: Page) -> Result<Vec<Sample>> {
     let one = |(name, way, count): &(&str, Way, usize)| {
-        let served = page::requests(port, *way, count / way.at_once)?;
+        let served = page::requests(ports, *way, count / way.at_once)?;
         let value = rate(served.each.len(), served.took);
         Ok(Sample { name: (*name).to_owned(), value, p99: Some(percentile(&served.each, 99)) })
     };
@@ -83,15 +83,15 @@ pub(super) fn pages(port: u16) -> Result<Vec<Sample>> {
 /// As [`round`] and [`pages`].
 pub(super) fn boot(
     ports: Ports,
-    pages_at: &[u16],
+    pages_at: &[Page],
     rounds: usize,
 ) -> Result<(Vec<Sample>, Vec<Vec<Sample>>)> {
     let mut peer = Peer::connect(ports)?;
     let (mut samples, mut served) = (Vec::new(), vec![Vec::new(); pages_at.len()]);
     for _ in 0..rounds {
         samples.extend(round(&mut peer)?);
-        for (port, served) in pages_at.iter().zip(&mut served) {
-            served.extend(pages(*port)?);
+        for (ports, served) in pages_at.iter().zip(&mut served) {
+            served.extend(pages(*ports)?);
         }
     }
     peer.end()?;

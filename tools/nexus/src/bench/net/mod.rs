@@ -93,7 +93,7 @@ fn measure(built: &Built, args: &BenchArgs) -> Result<All> {
         if let Some(directory) = &args.beside {
             let ports = Ports::free()?;
             let guest = linux::Guest::start(args, directory, ports)?;
-            let at = [ports.page(), ports.other_page()];
+            let at = [ports.page, ports.other_page];
             let (samples, pages) = loads::boot(ports, &at, ROUNDS)?;
             guest.wait()?;
             all.linux.extend(samples);
@@ -101,7 +101,7 @@ fn measure(built: &Built, args: &BenchArgs) -> Result<All> {
             all.busybox.extend(pages.next().unwrap_or_default());
             all.nginx.extend(pages.next().unwrap_or_default());
         }
-        let host = |ports: Ports| loads::boot(ports, &[ports.page()], ROUNDS);
+        let host = |ports: Ports| loads::boot(ports, &[ports.page], ROUNDS);
         let (samples, pages) = boot(built, args, &[""; 0], host)?;
         all.ours.extend(samples);
         all.page.extend(pages.concat());

@@ -1,10 +1,14 @@
 //! Requests for the small page, closed after each or kept alive, at one connection or more.
 
-use super::peer::here;
+use super::peer::{Page, here};
 use anyhow::{Context, Result, ensure};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, bind, socket};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::panic;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +16,9 @@ use std::time::{Duration, Instant};
 const PAGE: usize = 1024;
 /// For so long an answer may take.
 const STILL: Duration = Duration::from_secs(30);
+
+/// Ports that requests are made from.
+const SOURCES: Range<u16> = 16_384..32_768;
 
 /// How requests are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +38,18 @@ pub(super) struct Served {
     pub(super) each: Vec<Duration>,
 }
 
-/// Makes so many requests on each connection at the same time. Of those that are kept the first is made before the
-/// clock starts, one connection after the other: QEMU's forward listens with a backlog of one, and a host that connects
-/// more often at once asks some of them again after a second.
+/// Makes so many requests on each connection at the same time, each by a port of its own. Of those that are kept the first
+/// is made before the clock starts.
 ///
 /// # Errors
 /// One is not answered with the page.
-pub(super) fn requests(port: u16, way: Way, count: usize) -> Result<Served> {
-    let opened = (0..way.at_once).map(|_| open(port, way.kept)).collect::<Result<Vec<_>>>()?;
+pub(super) fn requests(ports: Page, way: Way, count: usize) -> Result<Served> {
+    let ports = ports.into_iter().take(way.at_once);
+    let opened = ports.map(|port| Ok((port, open(port, way.kept)?))).collect::<Result<Vec<_>>>()?;
     let count = count.saturating_sub(usize::from(way.kept));
     let start = Instant::now();
     let all = thread::scope(|scope| {
-        let client = |one| scope.spawn(move || client(port, one, way.kept, count));
+        let client = |(port, one)| scope.spawn(move || client(port, one, way.kept, count));
         let threads: Vec<_> = opened.into_iter().map(client).collect();
         let ends = threads.into_iter().map(|one| one.join());
         ends.map(|one| one.unwrap_or_else(|why| panic::resume_unwind(why)))
@@ -82,11 +89,24 @@ fn client(
     Ok(each)
 }
 
+/// Connects from a port that no other connection has had for long: behind QEMU all come from one address, whatever port
+/// of this host they went to.
 fn connect(port: u16) -> Result<BufReader<TcpStream>> {
-    let stream = TcpStream::connect(here(port)).context("connecting to the page")?;
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    while let Err(why) = bind(&socket, &here(next_source())) {
+        ensure!(why == Errno::ADDRINUSE, "binding a port to connect from: {why}");
+    }
+    rustix::net::connect(&socket, &here(port)).context("connecting to the page")?;
+    let stream = TcpStream::from(socket);
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(STILL))?;
     Ok(BufReader::new(stream))
+}
+
+/// Each in turn, below those that the host gives out by itself.
+fn next_source() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    SOURCES.start + NEXT.fetch_add(1, Ordering::Relaxed) % (SOURCES.end - SOURCES.start)
 }
 
 /// One request and its answer. True when the connection goes on.
@@ -130,6 +150,7 @@ fn head(stream: &mut impl BufRead) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::net::loads::MANY;
     use std::net::TcpListener;
 
     #[test]
@@ -174,9 +195,9 @@ mod tests {
             let server = thread::spawn(move || server(&listener, connections, each));
             let way = Way { kept, at_once: 1 };
             let timed = if kept { 5 } else { 6 };
-            assert_eq!(requests(port, way, 6).unwrap().each.len(), timed, "{kept} {each}");
+            assert_eq!(requests([port; MANY], way, 6).unwrap().each.len(), timed, "{kept} {each}");
             server.join().unwrap();
         }
-        assert!(requests(1, Way { kept: true, at_once: 2 }, 1).is_err(), "nobody is there");
+        assert!(requests([1; MANY], Way { kept: true, at_once: 2 }, 1).is_err(), "nobody is there");
     }
 }

@@ -1,5 +1,6 @@
 //! The host's end: a connection to the guest's program, by which each load is asked for, and datagrams.
 
+use super::loads::MANY;
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -19,12 +20,20 @@ const DATAGRAM: [u8; 32] = [b'.'; 32];
 /// A datagram that was lost is sent again after this, and counts as taking so long.
 const LOST: Duration = Duration::from_secs(1);
 
-/// Ports of the guest that are reached from here.
-const GUEST: [(&str, u16); 4] = [("tcp", 8001), ("udp", 8002), ("tcp", 80), ("tcp", 8080)];
+/// Ports of 127.0.0.1 that lead to one page: one for each connection at the same time. QEMU's forward listens with a
+/// backlog of one, and a host that connects to one more often at once asks some of them again after a second.
+pub(super) type Page = [u16; MANY];
 
-/// Ports of 127.0.0.1 that lead to them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ports([u16; 4]);
+/// Ports of 127.0.0.1 that lead to the guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ports {
+    asks: u16,
+    datagrams: u16,
+    /// Of Nexus, and of the smaller server of Linux.
+    pub(super) page: Page,
+    /// Of the other server of Linux.
+    pub(super) other_page: Page,
+}
 
 impl Ports {
     /// Some that nobody has.
@@ -32,40 +41,30 @@ impl Ports {
     /// # Errors
     /// There are none.
     pub(super) fn free() -> Result<Ports> {
-        let any = || SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let tcp = || TcpListener::bind(any()).and_then(|one| Ok((one.local_addr()?.port(), one)));
         // All are had at the same time, so that they differ.
-        let ((a, _first), (c, _second), (d, _third)) = (tcp()?, tcp()?, tcp()?);
-        let udp = UdpSocket::bind(any())?;
-        Ok(Ports([a, udp.local_addr()?.port(), c, d]))
+        let mut held = Vec::new();
+        let mut tcp = || -> Result<u16> {
+            let one = TcpListener::bind(here(0))?;
+            let port = one.local_addr()?.port();
+            held.push(one);
+            Ok(port)
+        };
+        let mut ports = Ports { asks: tcp()?, ..Ports::default() };
+        for port in ports.page.iter_mut().chain(&mut ports.other_page) {
+            *port = tcp()?;
+        }
+        ports.datagrams = UdpSocket::bind(here(0))?.local_addr()?.port();
+        Ok(ports)
     }
 
     /// Options of QEMU's user network that forward them.
     pub(super) fn forwards(self) -> String {
-        let pairs = self.0.into_iter().zip(GUEST);
-        pairs.map(|(port, (kind, to))| format!(",hostfwd={kind}:127.0.0.1:{port}-:{to}")).collect()
-    }
-
-    const fn asks(self) -> u16 {
-        let Ports([port, ..]) = self;
-        port
-    }
-
-    const fn datagrams(self) -> u16 {
-        let Ports([_, port, ..]) = self;
-        port
-    }
-
-    /// The page: of Nexus, and of the smaller server of Linux.
-    pub(super) const fn page(self) -> u16 {
-        let Ports([_, _, port, _]) = self;
-        port
-    }
-
-    /// The page of the other server of Linux.
-    pub(super) const fn other_page(self) -> u16 {
-        let Ports([.., port]) = self;
-        port
+        let Ports { asks, datagrams, page, other_page } = self;
+        let pages = page.map(|port| (port, 80)).into_iter();
+        let others = other_page.map(|port| (port, 8080)).into_iter();
+        let tcp = [(asks, 8001)].into_iter().chain(pages).chain(others);
+        let tcp = tcp.map(|(port, to)| format!(",hostfwd=tcp:127.0.0.1:{port}-:{to}"));
+        tcp.chain([format!(",hostfwd=udp:127.0.0.1:{datagrams}-:8002")]).collect()
     }
 }
 
@@ -114,7 +113,7 @@ impl Peer {
     }
 
     fn attempt(ports: Ports) -> Result<Peer> {
-        let stream = TcpStream::connect(here(ports.asks()))?;
+        let stream = TcpStream::connect(here(ports.asks))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ATTEMPT))?;
         let mut peer = Peer { stream, ports };
@@ -193,7 +192,7 @@ impl Peer {
     /// As [`sends`](Self::sends).
     pub(super) fn datagrams(&mut self, count: usize) -> Result<Vec<Duration>> {
         let socket = UdpSocket::bind(here(0))?;
-        socket.connect(here(self.ports.datagrams()))?;
+        socket.connect(here(self.ports.datagrams))?;
         socket.set_read_timeout(Some(LOST))?;
         self.ask(b'u', count as u64)?;
         self.answer::<1>()?;
@@ -257,17 +256,20 @@ mod tests {
     #[test]
     fn test_ports_differ_and_are_forwarded() {
         let ports = Ports::free().unwrap();
-        let Ports(mut all) = ports;
-        assert!(all.iter().all(|port| *port > 0));
+        let mut all = [[ports.asks].as_slice(), &ports.page, &ports.other_page].concat();
         all.sort_unstable();
-        assert_ne!(ports.asks(), ports.page());
-        let ports = Ports([1, 2, 3, 4]);
-        assert_eq!(
-            ports.forwards(),
-            ",hostfwd=tcp:127.0.0.1:1-:8001,hostfwd=udp:127.0.0.1:2-:8002,\
-             hostfwd=tcp:127.0.0.1:3-:80,hostfwd=tcp:127.0.0.1:4-:8080"
-        );
-        assert_eq!([ports.datagrams(), ports.page(), ports.other_page()], [2, 3, 4]);
+        all.dedup();
+        assert_eq!(all.len(), 1 + 2 * MANY);
+        assert!(all[0] > 0 && ports.datagrams > 0);
+        let ports = Ports { asks: 1, datagrams: 2, page: [3; MANY], other_page: [4; MANY] };
+        let forwards = ports.forwards();
+        let forwards: Vec<&str> = forwards.split(',').collect();
+        assert_eq!(forwards.len(), 1 + 2 + 2 * MANY, "and nothing before the first comma");
+        let [nothing, asks, page, .., datagrams] = forwards[..] else { panic!("{forwards:?}") };
+        assert_eq!([nothing, asks], ["", "hostfwd=tcp:127.0.0.1:1-:8001"]);
+        assert_eq!(page, "hostfwd=tcp:127.0.0.1:3-:80");
+        assert_eq!(forwards[2 + MANY], "hostfwd=tcp:127.0.0.1:4-:8080");
+        assert_eq!(datagrams, "hostfwd=udp:127.0.0.1:2-:8002");
     }
 
     /// A guest that does what it is asked.
@@ -304,7 +306,7 @@ mod tests {
         let listener = TcpListener::bind(here(0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let guest = thread::spawn(move || guest(&listener));
-        let mut peer = Peer::connect(Ports([port, 0, 0, 0])).unwrap();
+        let mut peer = Peer::connect(Ports { asks: port, ..Ports::default() }).unwrap();
         peer.count().unwrap();
         peer.sends(PIECE + 1).unwrap();
         peer.takes(PIECE + 1).unwrap();
