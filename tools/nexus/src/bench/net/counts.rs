@@ -67,12 +67,12 @@ const fn load(
 const LOADS: [Load; 8] = [
     load("tcp_out", Each::Out, 16_500, 40, [15, 2]),
     load("tcp_in", Each::In, 14_000, 40, [15, 2]),
-    load("icmp", Each::One, 49_000, 40, [80, 15]),
-    load("tcp", Each::One, 42_000, 40, [90, 15]),
-    load("page_closed_1", Each::One, 242_000, 40, [180, 40]),
-    load("page_kept_1", Each::One, 113_000, 40, [100, 15]),
+    load("icmp", Each::One, 49_000, 40, [50, 15]),
+    load("tcp", Each::One, 42_000, 40, [50, 15]),
+    load("page_closed_1", Each::One, 242_000, 40, [150, 40]),
+    load("page_kept_1", Each::One, 113_000, 40, [60, 15]),
     load("page_closed_8", Each::One, 207_000, 40, [120, 30]),
-    load("page_kept_8", Each::One, 93_000, 40, [60, 12]),
+    load("page_kept_8", Each::One, 93_000, 40, [25, 12]),
 ];
 
 /// The host's end of one boot: what stood at the mark before the first load, and after each.
