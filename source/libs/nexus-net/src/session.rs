@@ -14,6 +14,7 @@ use nexus_rt::abi::Error as KernelError;
 use nexus_rt::{CallError, Deadline};
 
 use crate::answer::Garbled;
+use crate::linger::Lingering;
 use crate::room::Room;
 use crate::slots::Slots;
 use crate::wake::Wakers;
@@ -42,6 +43,7 @@ pub(crate) struct Session<L, M> {
     pub(crate) receive: u32,
     /// Sockets to let go that there was no room to let go yet, and whether by a reset.
     closing: Vec<(Socket, bool)>,
+    pub(crate) lingering: Lingering,
     /// Requests that were answered since somebody waited last.
     fresh: usize,
     /// Somebody had no room.
@@ -77,6 +79,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             goes: 0,
             receive: RECEIVE,
             closing: Vec::new(),
+            lingering: Lingering::new(),
             fresh: 0,
             lacked: false,
             freed: false,
@@ -114,7 +117,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         }
     }
 
-    /// Takes every answer that there is; how many were none before. At most as many as bytes are in flight.
+    /// Takes every answer that there is; how many were none before. At most as many as requests are in flight.
     pub(crate) fn poll(&mut self) -> usize {
         while self.attached {
             let over = match self.side.pop() {
@@ -129,6 +132,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         for (of, reset) in mem::take(&mut self.closing) {
             self.close(of, reset);
         }
+        self.break_off();
         mem::take(&mut self.fresh)
     }
 
@@ -193,6 +197,9 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         let part = self.room.take(all);
         let free = part.is_some();
         part.into_iter().for_each(|part| self.room.give(part));
-        free && self.slots.is_empty() && self.comes + self.goes == 0 && self.closing.is_empty()
+        free && self.slots.is_empty()
+            && self.comes + self.goes == 0
+            && self.closing.is_empty()
+            && self.lingering.is_empty()
     }
 }

@@ -32,6 +32,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             return self.wakers.wake();
         }
         let closes = slot.socket.filter(|_| slot.then_close);
+        self.lingering.remove(id);
         self.release(id);
         self.unwanted(answer);
         if let Some(of) = closes {
@@ -44,9 +45,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         let class = self.slots.get(id).map_or(Class::Soon, |slot| slot.class);
         let part = self.slots.remove(id);
         self.count(class).into_iter().for_each(|bytes| *bytes -= part.len);
-        if part.len > 0 {
-            self.room.give(part);
-        }
+        self.room.give(part);
         if mem::take(&mut self.lacked) {
             self.freed = true;
             self.wakers.wake();

@@ -7,6 +7,7 @@ use zerocopy::IntoBytes;
 
 use super::Session;
 use crate::request::{Ask, Class, TARGET};
+use crate::room::Part;
 use crate::slots::Slot;
 use crate::{Error, Link, Socket, Token};
 
@@ -26,7 +27,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             return Err(Error::Already);
         }
         let is_some = matches!(ask, Ask::Receive { .. });
-        if needs > ask.class().most_bytes(self.room.most()) && !is_some {
+        if self.room.whole(needs) > ask.class().most_bytes(self.room.most()) && !is_some {
             return Err(Error::TooLong);
         }
         let given = self.give(ask, needs, is_some);
@@ -43,14 +44,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     fn give(&mut self, ask: &Ask<'_>, needs: u32, is_some: bool) -> Result<Token, Error> {
         let class = ask.class();
         let id = self.slots.next(class).ok_or(Error::NoRoom)?;
-        let (left, share) = (self.left(class), self.share(class));
-        let part =
-            if is_some { self.room.take_some(1, needs.min(share)) } else { self.room.take(needs) };
-        let part = part.ok_or(Error::NoRoom)?;
-        if part.len > left {
-            self.room.give(part);
-            return Err(Error::NoRoom);
-        }
+        let part = self.part(class, needs, is_some).ok_or(Error::NoRoom)?;
         let (offset, len) = (part.offset, needs.min(part.len));
         let head = ask.head();
         let at = offset + head.map_or(0, |_| TARGET as u32);
@@ -69,6 +63,21 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         Ok(self.slots.insert(id, slot))
     }
 
+    /// Room for so many bytes, or for some of them. None where there is none now.
+    fn part(&mut self, class: Class, needs: u32, is_some: bool) -> Option<Part> {
+        if needs == 0 {
+            return Some(Part::default());
+        }
+        let (left, share) = (self.left(class), self.share(class));
+        let part =
+            if is_some { self.room.take_some(1, needs.min(share)) } else { self.room.take(needs) }?;
+        if part.len > left {
+            self.room.give(part);
+            return None;
+        }
+        Some(part)
+    }
+
     /// The ring refuses a request: the attachment is over, or this side has lost count.
     fn refused(&mut self, why: Refused) -> Error {
         let why = match why {
@@ -82,7 +91,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     /// Bytes that requests of a class have, where they are counted.
     pub(super) const fn count(&mut self, class: Class) -> Option<&mut u32> {
         match class {
-            Class::Soon => None,
+            Class::Soon | Class::Ends => None,
             Class::Comes => Some(&mut self.comes),
             Class::Goes => Some(&mut self.goes),
         }

@@ -32,13 +32,25 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             (slot.unwanted, slot.then_close) = (true, true);
             if let Some(token) = token {
                 self.slots.calm.remove(token.id);
+                self.lingering.add(token, of);
             }
-            return;
+            return self.break_off();
         }
         if let Some(token) = token {
             self.abandon(token);
         }
         self.close(of, false);
+    }
+
+    /// Breaks off connections that were dropped and are still sent, where they take too long, or are too many: so peers
+    /// that take nothing have little of the room for what others take.
+    pub(super) fn break_off(&mut self) {
+        while let Some((send, of)) = self.lingering.over() {
+            if let Some(slot) = self.slots.of(send) {
+                slot.then_close = false;
+            }
+            self.close(of, true);
+        }
     }
 
     /// Lets a socket go. Nobody waits until that is done.
