@@ -113,12 +113,14 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     /// Tells netstackd of what was asked since it was told last, if it wants that.
     pub(crate) fn tell(&mut self) {
         if self.side.ring(|| self.link.tell()).is_err() {
+            // What is answered by now is all that comes.
+            self.take_answers();
             self.leave(Error::Gone);
         }
     }
 
-    /// Takes every answer that there is; how many were none before. At most as many as requests are in flight.
-    pub(crate) fn poll(&mut self) -> usize {
+    /// Takes every answer that there is: at most as many as requests are in flight.
+    fn take_answers(&mut self) {
         while self.attached {
             let over = match self.side.pop() {
                 Ok(Some(done)) => self.take_in(done).err().map(|Garbled| Error::Garbled),
@@ -129,6 +131,12 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
                 self.leave(why);
             }
         }
+    }
+
+    /// Takes every answer that there is, and lets go what there was no room to let go before; how many answers came
+    /// since somebody waited last.
+    pub(crate) fn poll(&mut self) -> usize {
+        self.take_answers();
         for (of, reset) in mem::take(&mut self.closing) {
             self.close(of, reset);
         }
