@@ -1,8 +1,8 @@
 //! How netstackd is told, waited for and attached to.
 
 use nexus_mmio::{ReadWrite, SharedMemory, SharedMut};
+use nexus_proto::ids;
 use nexus_proto::socket::{Attach, Socket as Protocol, Wait, ring::ENTRIES};
-use nexus_proto::{ServiceError, ids};
 use nexus_ring::Consumer;
 use nexus_rt::abi::Error as KernelError;
 use nexus_rt::{CallError, Client, Deadline, Ring, attach, startup};
@@ -68,26 +68,8 @@ impl<M: SharedMut> Link<M> for RingLink {
         self.ring.wait(deadline).map(|_| ())
     }
 
-    /// One call, in which this process waits: a signal to a netstackd that is more important lets this process go on
-    /// once more only to have it wait.
     fn tell_and_wait(&mut self, calm: bool, deadline: Deadline) -> Result<(), KernelError> {
-        if let Some(waited) = waited(self.client.call(&Wait::new(calm), deadline)) {
-            return waited;
-        }
-        Link::<M>::tell(self)?;
-        Link::<M>::wait(self, deadline)
-    }
-}
-
-/// What a call that tells and waits came to. None: netstackd has not taken it, and was told nothing.
-const fn waited(called: Result<(), CallError>) -> Option<Result<(), KernelError>> {
-    match called {
-        Ok(()) => Some(Ok(())),
-        Err(CallError::Kernel(why @ (KernelError::TimedOut | KernelError::PeerGone))) => {
-            Some(Err(why))
-        }
-        Err(CallError::Service(ServiceError::Gone)) => Some(Err(KernelError::PeerGone)),
-        Err(_) => None,
+        self.ring.tell_and_wait(&self.client, &Wait::new(calm), deadline)
     }
 }
 
@@ -112,23 +94,4 @@ pub fn open_with(service: u32) -> Result<System, Error> {
     let client = start.client(service).map_err(|why| Error::NoRing(Some(why)))?;
     let memory = ring.map().map_err(|why| Error::NoRing(Some(why)))?;
     Net::new(RingLink { ring, client }, memory, start.block().incarnation)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // attack 92 U: netstackd ends in the call in which its client waits, or is gone for good; the client is told of it, as if it had waited otherwise; broken: net-call-gone
-    #[test]
-    fn a_call_that_was_not_taken_is_no_wait() {
-        let over = |why| waited(Err(CallError::Kernel(why)));
-        assert_eq!(waited(Ok(())), Some(Ok(())));
-        for why in [KernelError::TimedOut, KernelError::PeerGone] {
-            assert_eq!(over(why), Some(Err(why)));
-        }
-        let service = |why| waited(Err(CallError::Service(why)));
-        assert_eq!(service(ServiceError::Gone), Some(Err(KernelError::PeerGone)));
-        assert_eq!(service(ServiceError::Denied), None);
-        assert_eq!(over(KernelError::BadHandle), None);
-    }
 }

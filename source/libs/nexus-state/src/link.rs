@@ -1,8 +1,8 @@
 //! How statefsd is told, waited for and attached to.
 
 use nexus_mmio::{ReadWrite, SharedMemory, SharedMut};
+use nexus_proto::ids;
 use nexus_proto::state::{Attach, Info, Standing, State as Protocol, Wait, ring::ENTRIES};
-use nexus_proto::{ServiceError, ids};
 use nexus_ring::Consumer;
 use nexus_rt::abi::Error as KernelError;
 use nexus_rt::{CallError, Client, Deadline, Ring, attach, startup};
@@ -78,27 +78,8 @@ impl<M: SharedMut> Link<M> for RingLink {
         self.ring.wait(deadline).map(|_| ())
     }
 
-    /// One call, in which this process waits: a signal to a statefsd that is more important lets this process go on
-    /// once more only to have it wait.
     fn tell_and_wait(&mut self, deadline: Deadline) -> Result<(), KernelError> {
-        if let Some(waited) = waited(self.client.call(&Wait {}, deadline)) {
-            return waited;
-        }
-        Link::<M>::tell(self)?;
-        Link::<M>::wait(self, deadline)
-    }
-}
-
-/// What a call that tells and waits came to. None: statefsd has not taken it, and was told nothing: it has no room for
-/// the call now, say.
-pub(crate) const fn waited(called: Result<(), CallError>) -> Option<Result<(), KernelError>> {
-    match called {
-        Ok(()) => Some(Ok(())),
-        Err(CallError::Kernel(why @ (KernelError::TimedOut | KernelError::PeerGone))) => {
-            Some(Err(why))
-        }
-        Err(CallError::Service(ServiceError::Gone)) => Some(Err(KernelError::PeerGone)),
-        Err(_) => None,
+        self.ring.tell_and_wait(&self.client, &Wait {}, deadline)
     }
 }
 

@@ -17,7 +17,6 @@ use nexus_rt::{CallError, Deadline, StartError, ticks};
 use proptest::prelude::*;
 use zerocopy::IntoBytes;
 
-use crate::link::waited;
 use crate::{Change, Damage, Error, Expect, Found, Link, OWN, State, Version};
 
 const DATA: usize = 4096;
@@ -158,24 +157,6 @@ fn whoever_tells_waits_in_the_same_step() {
             assert_eq!(client.get(OWN, "x").unwrap().unwrap().bytes, [7]);
         }
         assert_eq!(waits.get(), expected, "{rests}");
-    }
-}
-
-// attack 92 U: a call that tells and waits comes to anything; when statefsd has not taken it, the bell is rung, and when it has ended, or took too long, that is said; broken: state-call-untaken
-#[test]
-fn a_call_that_was_not_taken_tells_nothing() {
-    let kernel = |why| Err(CallError::Kernel(why));
-    assert_eq!(waited(Ok(())), Some(Ok(())));
-    for why in [KernelError::TimedOut, KernelError::PeerGone] {
-        assert_eq!(waited(kernel(why)), Some(Err(why)));
-    }
-    let gone = CallError::Service(ServiceError::Gone);
-    assert_eq!(waited(Err(gone)), Some(Err(KernelError::PeerGone)));
-    for why in [ServiceError::Busy, ServiceError::Denied, ServiceError::Malformed] {
-        assert_eq!(waited(Err(CallError::Service(why))), None);
-    }
-    for why in [KernelError::Busy, KernelError::TooDeep, KernelError::BadHandle] {
-        assert_eq!(waited(kernel(why)), None);
     }
 }
 
