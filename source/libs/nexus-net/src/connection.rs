@@ -12,8 +12,9 @@ use crate::{Ask, Error, Link, Net, Opened, Outcome, Socket, Token};
 /// When netstackd ends, each call says [`Error::Gone`]: what the peer had of what was written before, and what it had
 /// sent, is not known.
 ///
-/// Dropped, it is let go once what was written is sent, however long the peer takes for that; [`close`](Self::close) and
-/// [`abort`](Self::abort) do not wait for it.
+/// Dropped, it is let go once what was written is sent; it is broken off when the peer takes half a minute for that, or
+/// when more than three that were dropped later wait for the same. [`close`](Self::close) and [`abort`](Self::abort) do
+/// not wait for it.
 #[derive(Debug)]
 pub struct Connection<'n, L: Link<M>, M: SharedMut> {
     pub(crate) net: &'n Net<L, M>,

@@ -86,6 +86,7 @@ impl<L: Link<M>, M: SharedMut> Net<L, M> {
             }
             if again.0.load(Relaxed) {
                 self.poll();
+                self.ring_alarm();
                 continue;
             }
             match self.wait(self.with(|session| session.alarm)) {

@@ -20,10 +20,12 @@
 //!
 //! # What is bounded
 //!
-//! Requests: as many as the ring has entries, 64. Of those 40 wait at most for what comes, and 16 for what peers take;
-//! each of both kinds has three eighths of the ring's data, of which one takes a part of what is left. So a peer that
-//! is slow takes little from the others, and there is always room to let a socket go. Nothing is allocated but a list
-//! of the sockets that are to be let go when there is no room to ask for it.
+//! Requests: as many as the ring has entries, 64. Of those 40 wait at most for what comes, 16 for what peers take, and
+//! 16 to finish behind that, together 56; each of the first two kinds has three eighths of the ring's data, of which one
+//! takes a part of what is left. So a peer that is slow takes little from the others, and there is always room to let a
+//! socket go. Of connections that are dropped before their peers have taken all, 4 are sent on at one time, for half a
+//! minute. Nothing is allocated but lists of those, and of the sockets that are to be let go when there is no room to
+//! ask for it.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -39,6 +41,7 @@ mod error;
 pub mod exercise;
 #[cfg(feature = "async")]
 pub mod io;
+mod linger;
 mod link;
 mod listener;
 mod net;

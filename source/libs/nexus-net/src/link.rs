@@ -68,14 +68,8 @@ impl<M: SharedMut> Link<M> for RingLink {
         self.ring.wait(deadline).map(|_| ())
     }
 
-    /// One call, in which this process waits: a signal to a netstackd that is more important lets this process go on
-    /// once more only to have it wait.
     fn tell_and_wait(&mut self, calm: bool, deadline: Deadline) -> Result<(), KernelError> {
-        if let Some(waited) = self.client.wait_in(&Wait::new(calm), deadline) {
-            return waited;
-        }
-        Link::<M>::tell(self)?;
-        Link::<M>::wait(self, deadline)
+        self.ring.tell_and_wait(&self.client, &Wait::new(calm), deadline)
     }
 }
 

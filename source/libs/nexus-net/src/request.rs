@@ -132,22 +132,24 @@ pub(crate) enum Class {
     Comes,
     /// That the peer takes something, for as long as that likes.
     Goes,
+    /// That what is being sent has gone, for as long as that takes: it needs no data.
+    Ends,
 }
 
 impl Class {
-    /// Requests of it that there are at one time. Of those that netstackd does soon there are always some more.
+    /// Requests of it that there are at one time, at most.
     pub(crate) const fn most(self) -> u32 {
         match self {
             Class::Soon => 64,
             Class::Comes => 40,
-            Class::Goes => 16,
+            Class::Goes | Class::Ends => 16,
         }
     }
 
     /// Of so many bytes those that they have together.
     pub(crate) const fn most_bytes(self, all: u32) -> u32 {
         match self {
-            Class::Soon => all,
+            Class::Soon | Class::Ends => all,
             Class::Comes | Class::Goes => all / 8 * 3,
         }
     }
@@ -155,7 +157,7 @@ impl Class {
     /// Of `spare` bytes those that the next one has: a peer that is slow takes little from the others.
     pub(crate) const fn share(self, spare: u32) -> u32 {
         match self {
-            Class::Soon => spare,
+            Class::Soon | Class::Ends => spare,
             Class::Comes | Class::Goes => spare / 2,
         }
     }
@@ -241,7 +243,7 @@ impl Ask<'_> {
         Some(Target { address: octets(to.ip()), port: to.port(), n, len })
     }
 
-    /// Bytes of data that it needs, with its answer.
+    /// Bytes of data that it needs, with its answer; 0: none.
     pub(crate) fn needs(&self) -> usize {
         let head = if self.head().is_some() { TARGET } else { 0 };
         let answer = match *self {
@@ -261,6 +263,7 @@ impl Ask<'_> {
         match self {
             Ask::Accept { .. } | Ask::Receive { .. } | Ask::ReceiveFrom { .. } => Class::Comes,
             Ask::Send { .. } => Class::Goes,
+            Ask::Finish { .. } => Class::Ends,
             _ => Class::Soon,
         }
     }

@@ -43,6 +43,11 @@ impl Room {
         self.block
     }
 
+    /// Bytes of the part that one has who needs so many.
+    pub(crate) fn whole(&self, len: u32) -> u32 {
+        len.checked_next_multiple_of(self.block).unwrap_or(u32::MAX)
+    }
+
     /// A part that has so many bytes. None where none is so long now.
     pub(crate) fn take(&mut self, len: u32) -> Option<Part> {
         self.take_some(len, len)

@@ -1,21 +1,24 @@
 //! Requests in the ring and their answers, whichever life of netstackd gives them.
 
+mod answers;
+mod ask;
+mod close;
+
 use alloc::vec::Vec;
 use core::mem;
 
 use nexus_mmio::SharedMut;
-use nexus_proto::socket::ring::{self as wire, ENTRIES};
-use nexus_ring::{Completion, Consumer, Ended, Refused, Submission};
+use nexus_proto::socket::ring::ENTRIES;
+use nexus_ring::{Consumer, Ended};
 use nexus_rt::abi::Error as KernelError;
 use nexus_rt::{CallError, Deadline};
-use zerocopy::IntoBytes;
 
-use crate::answer::{self, Garbled, Kept};
-use crate::request::{Ask, Class, OPENED, TARGET};
+use crate::answer::Garbled;
+use crate::linger::Lingering;
 use crate::room::Room;
-use crate::slots::{Slot, Slots};
+use crate::slots::Slots;
 use crate::wake::Wakers;
-use crate::{Error, Link, Outcome, Socket, Token};
+use crate::{Error, Link, Socket};
 
 /// Milliseconds that netstackd has to attach.
 const ATTACH_MS: u64 = 1000;
@@ -40,6 +43,7 @@ pub(crate) struct Session<L, M> {
     pub(crate) receive: u32,
     /// Sockets to let go that there was no room to let go yet, and whether by a reset.
     closing: Vec<(Socket, bool)>,
+    pub(crate) lingering: Lingering,
     /// Requests that were answered since somebody waited last.
     fresh: usize,
     /// Somebody had no room.
@@ -75,6 +79,7 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             goes: 0,
             receive: RECEIVE,
             closing: Vec::new(),
+            lingering: Lingering::new(),
             fresh: 0,
             lacked: false,
             freed: false,
@@ -82,121 +87,6 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
             #[cfg(feature = "async")]
             alarm: Deadline::NEVER,
         })
-    }
-
-    /// Gives a request to netstackd, which is told when this process waits, or by [`tell`](Self::tell).
-    pub(crate) fn submit(&mut self, ask: &Ask<'_>, deadline: Deadline) -> Result<Token, Error> {
-        ask.check()?;
-        let needs = u32::try_from(ask.needs()).map_err(|_| Error::TooLong)?;
-        match ask.socket() {
-            None => self.attach(deadline)?,
-            Some(of) => self.is_here(of)?,
-        }
-        if let Some(of) = ask.socket()
-            && ask.is_alone()
-            && self.slots.has(of, ask.op())
-        {
-            return Err(Error::Already);
-        }
-        let is_some = matches!(ask, Ask::Receive { .. });
-        if needs > ask.class().most_bytes(self.room.most()) && !is_some {
-            return Err(Error::TooLong);
-        }
-        let given = self.give(ask, needs, is_some);
-        self.lacked |= given == Err(Error::NoRoom);
-        given
-    }
-
-    /// That a socket is of this attachment: in another its number means another one.
-    const fn is_here(&self, of: Socket) -> Result<(), Error> {
-        let is_here = self.attached && of.attachment == self.attachment;
-        if is_here { Ok(()) } else { Err(Error::Gone) }
-    }
-
-    fn give(&mut self, ask: &Ask<'_>, needs: u32, is_some: bool) -> Result<Token, Error> {
-        let class = ask.class();
-        let id = self.slots.next(class).ok_or(Error::NoRoom)?;
-        let (left, share) = (self.left(class), self.share(class));
-        let part =
-            if is_some { self.room.take_some(1, needs.min(share)) } else { self.room.take(needs) };
-        let part = part.ok_or(Error::NoRoom)?;
-        if part.len > left {
-            self.room.give(part);
-            return Err(Error::NoRoom);
-        }
-        let (offset, len) = (part.offset, needs.min(part.len));
-        let head = ask.head();
-        let at = offset + head.map_or(0, |_| TARGET as u32);
-        // There is room for them: `needs`.
-        let _ = head.map(|head| self.side.write(offset, head.as_bytes()));
-        let _ = self.side.write(at, ask.bytes());
-        let arg = ask.socket().map_or(0, |of| of.number);
-        let submission = Submission { id, op: ask.op(), len, offset, arg };
-        if let Err(why) = self.side.submit(submission) {
-            self.room.give(part);
-            return Err(self.refused(why));
-        }
-        self.count(class).into_iter().for_each(|bytes| *bytes += part.len);
-        let (op, socket) = (ask.op(), ask.socket());
-        let slot = Slot { op, socket, class, part, given: len, ..Slot::default() };
-        Ok(self.slots.insert(id, slot))
-    }
-
-    /// The ring refuses a request: the attachment is over, or this side has lost count.
-    fn refused(&mut self, why: Refused) -> Error {
-        let why = match why {
-            Refused::Over => Error::Gone,
-            Refused::Id | Refused::Outside => Error::Garbled,
-        };
-        self.leave(why);
-        why
-    }
-
-    /// Bytes that requests of a class have, where they are counted.
-    const fn count(&mut self, class: Class) -> Option<&mut u32> {
-        match class {
-            Class::Soon => None,
-            Class::Comes => Some(&mut self.comes),
-            Class::Goes => Some(&mut self.goes),
-        }
-    }
-
-    /// Bytes that the next requests of a class have, together: others find room, whatever peers do.
-    fn left(&mut self, class: Class) -> u32 {
-        let most = class.most_bytes(self.room.most());
-        most.saturating_sub(self.count(class).map_or(0, |bytes| *bytes))
-    }
-
-    /// Bytes that the next request of a class has: of what is left, when each after it has a block, a part.
-    fn share(&mut self, class: Class) -> u32 {
-        let others = self.slots.left(class).saturating_sub(1);
-        let spare = self.left(class).saturating_sub(others * self.room.least());
-        class.share(spare).max(self.room.least())
-    }
-
-    /// The first of these bytes, to a connection, as many as there is room for; how many.
-    pub(crate) fn send(&mut self, of: Socket, bytes: &[u8]) -> Result<(Token, usize), Error> {
-        self.is_here(of)?;
-        let share = self.share(Class::Goes);
-        let most = u32::try_from(bytes.len().saturating_add(TARGET)).unwrap_or(u32::MAX).min(share);
-        let part = self.room.take_some(1, most).unwrap_or_default();
-        let some = (most.min(part.len) as usize).saturating_sub(TARGET);
-        // Taken again at once.
-        self.room.give(part);
-        let Some(bytes) = bytes.get(..some).filter(|bytes| !bytes.is_empty()) else {
-            self.lacked = true;
-            return Err(Error::NoRoom);
-        };
-        let token = self.submit(&Ask::Send { of, bytes }, Deadline::at(0))?;
-        self.slots.calm.insert(token.id);
-        Ok((token, some))
-    }
-
-    /// Sends no more by a connection, behind what is being sent.
-    pub(crate) fn finish(&mut self, of: Socket) -> Result<Token, Error> {
-        let token = self.submit(&Ask::Finish { of }, Deadline::at(0));
-        // Until somebody looks for it.
-        token.inspect(|token| self.slots.calm.insert(token.id))
     }
 
     fn attach(&mut self, deadline: Deadline) -> Result<(), Error> {
@@ -223,12 +113,14 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
     /// Tells netstackd of what was asked since it was told last, if it wants that.
     pub(crate) fn tell(&mut self) {
         if self.side.ring(|| self.link.tell()).is_err() {
+            // What is answered by now is all that comes.
+            self.take_answers();
             self.leave(Error::Gone);
         }
     }
 
-    /// Takes every answer that there is; how many were none before. At most as many as bytes are in flight.
-    pub(crate) fn poll(&mut self) -> usize {
+    /// Takes every answer that there is: at most as many as requests are in flight.
+    fn take_answers(&mut self) {
         while self.attached {
             let over = match self.side.pop() {
                 Ok(Some(done)) => self.take_in(done).err().map(|Garbled| Error::Garbled),
@@ -239,57 +131,17 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
                 self.leave(why);
             }
         }
+    }
+
+    /// Takes every answer that there is, and lets go what there was no room to let go before; how many answers came
+    /// since somebody waited last.
+    pub(crate) fn poll(&mut self) -> usize {
+        self.take_answers();
         for (of, reset) in mem::take(&mut self.closing) {
             self.close(of, reset);
         }
+        self.break_off();
         mem::take(&mut self.fresh)
-    }
-
-    /// A request is done.
-    fn take_in(&mut self, done: Completion) -> Result<(), Garbled> {
-        let slot = self.slots.get(done.id).ok_or(Garbled)?;
-        let data = (slot.part.offset, slot.given);
-        let answer = answer::answer(&self.side, done, slot.op, data, self.attachment)?;
-        self.slots.flying.remove(done.id);
-        self.done(done.id, answer);
-        Ok(())
-    }
-
-    /// A request, in flight no more, has its answer. Where nobody takes that, what it opened is let go.
-    fn done(&mut self, id: u16, answer: Result<Kept, Error>) {
-        let Some(slot) = self.slots.get(id) else { return };
-        if !slot.unwanted {
-            slot.answer = Some(answer);
-            self.slots.news.insert(id);
-            self.fresh += 1;
-            return self.wakers.wake();
-        }
-        let closes = slot.socket.filter(|_| slot.then_close);
-        self.release(id);
-        self.unwanted(answer);
-        if let Some(of) = closes {
-            self.close(of, answer.is_err());
-        }
-    }
-
-    fn unwanted(&mut self, answer: Result<Kept, Error>) {
-        if let Ok(Kept::Opened(opened) | Kept::Accepted(opened, _)) = answer {
-            self.close(opened.socket, true);
-        }
-    }
-
-    /// A request is over.
-    fn release(&mut self, id: u16) {
-        let class = self.slots.get(id).map_or(Class::Soon, |slot| slot.class);
-        let part = self.slots.remove(id);
-        self.count(class).into_iter().for_each(|bytes| *bytes -= part.len);
-        if part.len > 0 {
-            self.room.give(part);
-        }
-        if mem::take(&mut self.lacked) {
-            self.freed = true;
-            self.wakers.wake();
-        }
     }
 
     /// Waits until there are answers, takes them, and tells how many; 0 where somebody lacked room, and there is some
@@ -346,109 +198,6 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         })
     }
 
-    /// One of the requests that were answered since it was asked for last.
-    pub(crate) fn next(&mut self) -> Option<Token> {
-        let id = self.slots.news.first()?;
-        self.slots.news.remove(id);
-        let serial = self.slots.get(id)?.serial;
-        Some(Token { id, serial })
-    }
-
-    /// The answer to a request; none where there is none yet.
-    pub(crate) fn take(&mut self, token: Token, into: &mut [u8]) -> Option<Result<Outcome, Error>> {
-        let Some(slot) = self.slots.of(token) else { return Some(Err(Error::NoRequest)) };
-        let (answer, offset) = (slot.answer, slot.part.offset);
-        let Some(answer) = answer else {
-            // Somebody waits for it from now on.
-            self.slots.calm.remove(token.id);
-            return None;
-        };
-        let kept = match answer {
-            Ok(kept) => kept,
-            Err(why) => {
-                self.release(token.id);
-                return Some(Err(why));
-            }
-        };
-        let outcome = match kept {
-            Kept::Bytes(from, end) => {
-                let len = into.len().min((end - from) as usize);
-                self.copy(offset + from, into, len);
-                let from = from + len as u32;
-                if from < end {
-                    let slot = self.slots.of(token)?;
-                    slot.answer = Some(Ok(Kept::Bytes(from, end)));
-                    return Some(Ok(Outcome::Received { len, left: (end - from) as usize }));
-                }
-                Outcome::Received { len, left: 0 }
-            }
-            Kept::Datagram(from, here, had) => {
-                let len = into.len().min(here as usize);
-                self.copy(offset + TARGET as u32, into, len);
-                Outcome::Datagram { from, len, had: had as usize }
-            }
-            Kept::Addresses(count) => {
-                Outcome::Addresses(answer::addresses(&self.side, offset, count))
-            }
-            Kept::Opened(opened) => Outcome::Opened(opened),
-            Kept::Accepted(opened, end) => {
-                let slot = self.slots.of(token)?;
-                slot.answer = Some(Ok(Kept::Bytes(OPENED as u32, end)));
-                return Some(Ok(Outcome::Accepted(opened)));
-            }
-            Kept::Echo(wire::Echo { micros, len }) => Outcome::Echo { micros, len },
-            Kept::Done => Outcome::Done,
-        };
-        self.release(token.id);
-        Some(Ok(outcome))
-    }
-
-    fn copy(&self, from: u32, into: &mut [u8], len: usize) {
-        if let Some(into) = into.get_mut(..len) {
-            // They are inside: the part has them.
-            let _ = self.side.read(from, into);
-        }
-    }
-
-    /// Nobody takes the answer to a request any more. What it opens is let go.
-    pub(crate) fn abandon(&mut self, token: Token) {
-        let Some(slot) = self.slots.of(token) else { return };
-        slot.unwanted = true;
-        if let Some(answer) = slot.answer {
-            self.unwanted(answer);
-            self.release(token.id);
-        }
-    }
-
-    /// Lets a socket go, once what is being sent by it was sent: by `token`, where there is one.
-    pub(crate) fn close_after(&mut self, of: Socket, token: Option<Token>) {
-        let slot = token.and_then(|token| self.slots.of(token));
-        if let Some(slot) = slot.filter(|slot| slot.answer.is_none()) {
-            (slot.unwanted, slot.then_close) = (true, true);
-            if let Some(token) = token {
-                self.slots.calm.remove(token.id);
-            }
-            return;
-        }
-        if let Some(token) = token {
-            self.abandon(token);
-        }
-        self.close(of, false);
-    }
-
-    /// Lets a socket go. Nobody waits until that is done.
-    pub(crate) fn close(&mut self, of: Socket, reset: bool) {
-        match self.submit(&Ask::Close { of, reset }, Deadline::at(0)) {
-            Ok(token) => {
-                self.slots.calm.insert(token.id);
-                self.abandon(token);
-            }
-            Err(Error::NoRoom) => self.closing.push((of, reset)),
-            // It is gone.
-            Err(_) => {}
-        }
-    }
-
     /// That no request has anything, and that all of the data is free.
     #[cfg(any(test, feature = "fake"))]
     pub(crate) fn is_idle(&mut self) -> bool {
@@ -456,6 +205,9 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         let part = self.room.take(all);
         let free = part.is_some();
         part.into_iter().for_each(|part| self.room.give(part));
-        free && self.slots.is_empty() && self.comes + self.goes == 0 && self.closing.is_empty()
+        free && self.slots.is_empty()
+            && self.comes + self.goes == 0
+            && self.closing.is_empty()
+            && self.lingering.is_empty()
     }
 }

@@ -9,6 +9,9 @@ use crate::request::{Class, Token};
 use crate::room::Part;
 use crate::{Error, Socket};
 
+/// Requests that wait for peers at one time, whatever for: others, which netstackd does by itself, always have a place.
+const WAITING: u32 = 56;
+
 /// What is known of a request.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
@@ -74,7 +77,7 @@ pub(crate) struct Slots {
     /// Those whose answer nobody waits for.
     pub(crate) calm: Set,
     /// Of all, those of each class.
-    classes: [Set; 3],
+    classes: [Set; 4],
 }
 
 impl Slots {
@@ -82,7 +85,7 @@ impl Slots {
         let slots = (0..ENTRIES).map(|_| Slot::default()).collect();
         let none = Set::default();
         let free = Set(u64::MAX);
-        Slots { slots, free, flying: none, news: none, calm: none, classes: [none; 3] }
+        Slots { slots, free, flying: none, news: none, calm: none, classes: [none; 4] }
     }
 
     pub(crate) fn get(&mut self, id: u16) -> Option<&mut Slot> {
@@ -102,17 +105,20 @@ impl Slots {
 
     /// An id for a request. None where there is none now.
     pub(crate) fn next(&mut self, class: Class) -> Option<u16> {
-        let has_place = self.left(class) > 0;
+        let used = ENTRIES as u32 - self.free.0.count_ones();
+        let waiting = used - self.class(Class::Soon).0.count_ones();
+        let has_place = self.left(class) > 0 && (class == Class::Soon || waiting < WAITING);
         self.free.first().filter(|_| has_place)
     }
 
     /// Those of a class.
     const fn class(&mut self, class: Class) -> &mut Set {
-        let [soon, comes, goes] = &mut self.classes;
+        let [soon, comes, goes, ends] = &mut self.classes;
         match class {
             Class::Soon => soon,
             Class::Comes => comes,
             Class::Goes => goes,
+            Class::Ends => ends,
         }
     }
 

@@ -17,6 +17,12 @@ impl Attachment {
         Attachment((life as u64) << 32 | if number == 0 { 1 } else { number as u64 })
     }
 
+    /// This name, if a consumer can have come to it; else none. The driver, too, can write where it stands, and behind
+    /// the last names of a life there are none that are later: no driver would join, in any life of it.
+    pub(crate) const fn believed(self) -> Attachment {
+        if self.0 as u32 >> 31 == 0 { self } else { Attachment::NONE }
+    }
+
     /// The life that began it.
     pub(crate) const fn life(self) -> u32 {
         (self.0 >> 32) as u32

@@ -319,3 +319,18 @@ fn what_was_loaded_before_both_agree_is_loaded_again() {
     assert!(asks.begin().eq([0]));
     assert_eq!(does.attach(LIFE), Ok(true));
 }
+
+// attack 92 U: a driver writes the last name of its consumer's next life, and ends; the driver's next life joins whatever that begins, each time; broken: ring-last-name
+#[test]
+fn names_do_not_come_to_an_end_by_what_a_driver_wrote() {
+    for number in [u32::MAX, u32::MAX - 1, 1 << 31, u32::MAX / 2 - 4] {
+        let memory = FakeMemory::new(END);
+        begin(&mut memory.peer(0..END), LIFE, number);
+        let (mut driver, mut consumer) = (driver(&memory), consumer(&memory, LIFE));
+        for id in 0..4 {
+            attach(&mut consumer, &mut driver);
+            round(&mut consumer, &mut driver, id);
+            drop(consumer.begin());
+        }
+    }
+}

@@ -41,7 +41,7 @@ impl<M: SharedMut, const N: usize> Consumer<M, N> {
     pub fn new(memory: M, life: u32) -> Result<Self, TooSmall> {
         let mut side = Side::new(memory, CONSUMER)?;
         // An earlier attachment of this life; whatever else stands there is of no life, or of another.
-        side.attachment = side.said();
+        side.attachment = side.said().believed();
         let (waits, in_flight) = (true, Ids::default());
         let mut consumer = Consumer { side, life, waits, in_flight, lens: [0; N] };
         // Of this object there were none.

@@ -91,16 +91,6 @@ impl<P: Protocol> Client<P> {
         })
     }
 
-    /// Asks in a call in which this process waits for what the server has to tell. None: the server has not taken it, and
-    /// was told nothing: it has no room for it now, say.
-    pub fn wait_in<O: Operation<Protocol = P, Reply = ()>>(
-        &self,
-        request: &O,
-        deadline: Deadline,
-    ) -> Option<Result<(), Error>> {
-        waited(self.call(request, deadline))
-    }
-
     /// Asks the lives that follow one that has ended with a call.
     #[cold]
     fn again<O: Operation<Protocol = P>>(
@@ -118,38 +108,5 @@ impl<P: Protocol> Client<P> {
             }
         }
         Err(Error::PeerGone)
-    }
-}
-
-/// What a call in which this process waits came to.
-const fn waited(called: Result<(), CallError>) -> Option<Result<(), Error>> {
-    match called {
-        Ok(()) => Some(Ok(())),
-        Err(CallError::Kernel(why @ (Error::TimedOut | Error::PeerGone))) => Some(Err(why)),
-        Err(CallError::Service(ServiceError::Gone)) => Some(Err(Error::PeerGone)),
-        Err(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // attack 92 U: a server ends in the call in which its client waits, is gone for good, or has not taken the call; the client is told of its end as if it had waited otherwise, and rings the bell when nothing was taken; broken: call-gone, call-untaken
-    #[test]
-    fn a_call_that_was_not_taken_is_no_wait() {
-        let kernel = |why| waited(Err(CallError::Kernel(why)));
-        let service = |why| waited(Err(CallError::Service(why)));
-        assert_eq!(waited(Ok(())), Some(Ok(())));
-        for why in [Error::TimedOut, Error::PeerGone] {
-            assert_eq!(kernel(why), Some(Err(why)));
-        }
-        assert_eq!(service(ServiceError::Gone), Some(Err(Error::PeerGone)));
-        for why in [ServiceError::Busy, ServiceError::Denied, ServiceError::Malformed] {
-            assert_eq!(service(why), None);
-        }
-        for why in [Error::Busy, Error::TooDeep, Error::BadHandle] {
-            assert_eq!(kernel(why), None);
-        }
     }
 }

@@ -2,8 +2,9 @@
 
 use nexus_abi::{Error, Handle, Role, StartupCap};
 use nexus_mmio::{ReadWrite, SharedMemory};
+use nexus_proto::{Operation, ServiceError};
 
-use crate::{Deadline, Start, StartError, shared, sys};
+use crate::{CallError, Client, Deadline, Start, StartError, shared, sys};
 
 /// A ring, as the startup block names it.
 #[derive(Clone, Copy, Debug)]
@@ -97,10 +98,49 @@ impl Ring {
         }
         sys::wait(self.told, deadline.ticks(), Handle::NONE)
     }
+
+    /// Tells the peer, and waits until this process is told of something, by one call of the peer's protocol, which the
+    /// peer answers then: a signal to a peer that is more important lets this process go on once more only to have it
+    /// wait. Where the peer has not taken the call, it is told and waited for otherwise.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait) and [`Tell::tell`].
+    pub fn tell_and_wait<O>(
+        self,
+        peer: &Client<O::Protocol>,
+        call: &O,
+        deadline: Deadline,
+    ) -> Result<(), Error>
+    where
+        O: Operation<Reply = ()>,
+    {
+        if let Some(waited) = waited(peer.call(call, deadline)) {
+            return waited;
+        }
+        self.tell().tell()?;
+        self.wait(deadline).map(|_| ())
+    }
+}
+
+/// What a call that tells and waits came to. None: the peer has not taken it, and was told nothing: it has no room for
+/// the call now, say.
+const fn waited(called: Result<(), CallError>) -> Option<Result<(), Error>> {
+    match called {
+        Ok(()) => Some(Ok(())),
+        Err(CallError::Kernel(why @ (Error::TimedOut | Error::PeerGone))) => Some(Err(why)),
+        Err(CallError::Service(ServiceError::Gone)) => Some(Err(Error::PeerGone)),
+        Err(_) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
+    use nexus_abi::Message;
+    use nexus_proto::encode_error;
+    use nexus_proto::state::Wait;
+
     use super::*;
     use crate::host;
 
@@ -124,5 +164,35 @@ mod tests {
         let _revoked = host::revoke(Handle(41));
         assert!(ring.tell().is_over());
         assert_eq!(waits(), Err(Error::PeerGone));
+    }
+
+    // attack 92 U: a call that tells and waits comes to anything; when the peer has not taken it, the bell is rung, and when it has ended, or took too long, that is said; broken: state-call-untaken, net-call-gone
+    #[test]
+    fn a_call_that_was_not_taken_tells_nothing() {
+        let ring = Ring { memory: &MEMORY, tell: &TELL, told: Handle(42) };
+        let call = |answer: Result<Message, Error>| {
+            let _answering = host::answer_calls(move |_, seen| {
+                assert_eq!(*seen, Wait {}.encode());
+                answer
+            });
+            let came = ring.tell_and_wait(&Client::new(Handle(9)), &Wait {}, Deadline::NEVER);
+            (came, host::signals())
+        };
+        let service = |why| call(Ok(encode_error(why)));
+        assert_eq!(call(Ok(Wait {}.answer(Ok(())))), (Ok(()), vec![]));
+        for why in [Error::TimedOut, Error::PeerGone] {
+            assert_eq!(call(Err(why)), (Err(why), vec![]));
+        }
+        assert_eq!(service(ServiceError::Gone), (Err(Error::PeerGone), vec![]));
+        // Told otherwise; there is no kernel to wait in.
+        let other = (Err(Error::BadSyscall), vec![(Handle(41), 1)]);
+        for why in [ServiceError::Busy, ServiceError::Denied, ServiceError::Malformed] {
+            assert_eq!(service(why), other);
+        }
+        for why in [Error::Busy, Error::TooDeep, Error::BadHandle] {
+            assert_eq!(call(Err(why)), other);
+        }
+        let _revoked = host::revoke(Handle(41));
+        assert_eq!(service(ServiceError::Busy).0, Err(Error::BadHandle), "it can be told no more");
     }
 }

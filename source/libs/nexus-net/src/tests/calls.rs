@@ -294,6 +294,23 @@ fn a_netstackd_that_is_gone_for_good_keeps_nobody() {
     assert_eq!(net.wait(SOON), Err(Error::Gone));
 }
 
+// attack 59 U: netstackd answers, and is gone for good before it is told of the next request; its answers are taken all the same; broken: sockets-last-answers
+#[test]
+fn what_was_answered_before_the_end_is_taken_though_nobody_can_be_told() {
+    let (net, stack) = pair();
+    let ping = Ask::Ping { to: peer().ip(), bytes: b"x" };
+    assert_eq!(net.ping(peer().ip(), b"x", SOON), Ok((123, 1)));
+    let answered = net.submit(&ping).unwrap();
+    assert!(stack.borrow_mut().step());
+    stack.borrow_mut().driver.may_wait().unwrap();
+    let late = net.submit(&ping).unwrap();
+    stack.borrow_mut().deaf = true;
+    net.poll();
+    let echo = Outcome::Echo { micros: 123, len: 1 };
+    assert_eq!(net.take(answered, &mut []), Some(Ok(echo)));
+    assert_eq!(net.take(late, &mut []), Some(Err(Error::Gone)));
+}
+
 // attack 92 U: netstackd tells without an end that there is something, and there is nothing; the deadline holds; broken: sockets-deadline
 #[test]
 fn a_netstackd_that_only_tells_keeps_nobody_past_the_deadline() {

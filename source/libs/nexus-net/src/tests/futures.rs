@@ -3,9 +3,13 @@
 use core::cell::Cell;
 use core::future::poll_fn;
 use core::net::SocketAddr;
-use core::pin::Pin;
-use core::task::Poll;
+use core::pin::{Pin, pin};
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::Relaxed;
+use core::task::{Context, Poll, Waker};
 use std::boxed::Box;
+use std::sync::Arc;
+use std::task::Wake;
 use std::vec::Vec;
 
 use embedded_io_async::{Error as _, ErrorKind, Read, Write};
@@ -126,6 +130,34 @@ fn sleepers_and_those_that_yield_go_on() {
     assert_eq!(stack.borrow().waited, 0, "it wants to be polled, and not to wait");
     net.block_on(asleep).unwrap();
     assert_eq!(stack.borrow().until, until);
+}
+
+/// A waker that remembers.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+// attack 69 U: there is always something to do, as peers that never pause give it; those that sleep, and are polled when they are woken, wake all the same; broken: sockets-alarm-busy
+#[test]
+fn sleepers_wake_beside_one_that_never_pauses() {
+    let (net, _stack) = pair();
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut sleeps = pin!(net.sleep(Deadline::after_ms(5)));
+    let late = Deadline::after_ms(2000);
+    let both = poll_fn(|context| {
+        assert!(!late.has_passed(), "it is not woken");
+        context.waker().wake_by_ref();
+        if !woken.0.swap(false, Relaxed) {
+            return Poll::Pending;
+        }
+        sleeps.as_mut().poll(&mut Context::from_waker(&waker))
+    });
+    net.block_on(both).unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod futures;
 mod hostile;
 mod random;
 mod stack;
+mod unkind;
 
 use std::rc::Rc;
 
@@ -26,10 +27,15 @@ const LIFE: u32 = 1;
 
 type FakeNet = Net<FakeLink, FakePeer>;
 
-/// A ring with so many bytes of data, its stack, and how a client is bound to that.
+/// A ring with so many bytes of data, in whole pages, its stack, and how a client is bound to that.
 fn parts(data: usize) -> (FakeMemory, Rc<RefCell<Stack>>, FakeLink) {
-    let memory = FakeMemory::new(memory_len(data));
-    let stack = Rc::new(RefCell::new(Stack::new(&memory, memory_len(data))));
+    parts_of(memory_len(data))
+}
+
+/// The same in so many bytes of memory.
+fn parts_of(len: usize) -> (FakeMemory, Rc<RefCell<Stack>>, FakeLink) {
+    let memory = FakeMemory::new(len);
+    let stack = Rc::new(RefCell::new(Stack::new(&memory, len)));
     let link = FakeLink(Rc::clone(&stack));
     (memory, stack, link)
 }

@@ -72,6 +72,8 @@ pub(super) struct Stack {
     pub(super) silent: bool,
     /// It has no next life.
     pub(super) gone: bool,
+    /// It cannot be told of anything any more.
+    pub(super) deaf: bool,
     /// It runs as soon as it is told.
     pub(super) prompt: bool,
     /// It tells when there is nothing.
@@ -117,6 +119,7 @@ impl Stack {
             first: 0,
             silent: false,
             gone: false,
+            deaf: false,
             prompt: false,
             noisy: false,
             connects: Some(DONE),
@@ -417,6 +420,9 @@ impl<M: SharedMut> Link<M> for FakeLink {
     fn tell(&mut self) -> Result<(), KernelError> {
         let mut stack = self.0.borrow_mut();
         stack.told += 1;
+        if stack.deaf {
+            return Err(KernelError::BadHandle);
+        }
         if stack.prompt {
             stack.step();
             // It waits for what comes next.
