@@ -100,3 +100,35 @@ pub(super) fn doc() -> Result<Outcome> {
     let (good, _) = capture::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::of(good, ""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Each package that `packages` are made of, in this format.
+    fn tree(packages: &[&str], edges: &str, format: &str) -> BTreeSet<String> {
+        let mut command = cargo(&["tree", "--locked", "--prefix", "none"]).unwrap();
+        command.args(["--edges", edges, "--format", format]).args(packages);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        // A star is at one that was told before.
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    }
+
+    /// A crate that tests want with other features than the tool is compiled for each, with all that stands on it.
+    #[test]
+    fn test_the_tool_is_made_of_what_tests_are_linked_with() {
+        let of_tool = tree(&["--package", "nexus"], "normal,build", "{p}");
+        let with = |edges| tree(&["--workspace"], edges, "{p}|{f}");
+        let is_of_tool = |line: &&String| {
+            line.split_once('|').is_some_and(|(package, _)| of_tool.contains(package))
+        };
+        let (alone, with_tests) = (with("normal,build"), with("normal,build,dev"));
+        let alone: BTreeSet<&String> = alone.iter().filter(is_of_tool).collect();
+        assert!(alone.len() >= of_tool.len(), "{} of {}", alone.len(), of_tool.len());
+        let other: Vec<_> = alone.into_iter().filter(|line| !with_tests.contains(*line)).collect();
+        assert!(other.is_empty(), "with other features in tests: {other:#?}");
+    }
+}
