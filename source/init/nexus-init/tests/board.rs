@@ -6,7 +6,7 @@ use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use nexus_abi::Error;
 use nexus_init::board::{Finder, Identity, MAX_NODES, Probe, Range, Tree, TreeError, view};
 use nexus_proto::init::{BoardKind, Refusal};
-use nexus_sysdesc::{Danger, Device, Says};
+use nexus_sysdesc::{Device, Says, testing};
 use proptest::prelude::*;
 
 const VIRT: &[u8] = include_bytes!("data/qemu-virt.dtb");
@@ -28,20 +28,7 @@ fn device(device_id: u32) -> Result<Identity, Error> {
 }
 
 fn plain(compatible: &str) -> Device {
-    Device {
-        id: 0,
-        name: "wanted".into(),
-        compatible: compatible.into(),
-        virtio_id: None,
-        instance: 0,
-        base: None,
-        says: None,
-        store: None,
-        window_len: 4096,
-        irq: false,
-        dma: false,
-        danger: Danger::Low,
-    }
+    Device { compatible: compatible.into(), ..testing::device(0, "wanted") }
 }
 
 fn virtio(id: u32, instance: u8) -> Device {

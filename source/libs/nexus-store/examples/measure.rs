@@ -23,20 +23,9 @@ fn value(at: u64) -> [u8; 100] {
     core::array::from_fn(|index| at.wrapping_mul(index as u64 + 3) as u8)
 }
 
-fn since(now: Counters, before: Counters) -> Counters {
-    Counters {
-        reads: now.reads - before.reads,
-        pages_read: now.pages_read - before.pages_read,
-        writes: now.writes - before.writes,
-        pages_written: now.pages_written - before.pages_written,
-        flushes: now.flushes - before.flushes,
-        waits: now.waits - before.waits,
-    }
-}
-
 /// Prints what `times` operations asked for, on the average.
 fn shown(what: &str, times: u64, store: &Engine<FakeDisk>, before: Counters, begun: Instant) {
-    let used = since(store.counters(), before);
+    let used = store.counters().since(before);
     let each = |count: u64| count as f64 / times as f64;
     println!(
         "  {what:28} {:8.3} writes {:8.3} flushes {:8.3} pages written {:8.3} pages read {:10.1} us",
@@ -109,11 +98,11 @@ fn turns(store: &mut Engine<FakeDisk>, keys: u64) -> Measured {
         while more {
             let before = store.counters();
             more = store.turn()?;
-            most = largest(most, since(store.counters(), before));
+            most = largest(most, store.counters().since(before));
             turns += 1;
         }
     }
-    let all = since(store.counters(), begun);
+    let all = store.counters().since(begun);
     println!("  {turns} turns, {} pages written; the largest: {most:?}", all.pages_written);
     Ok(())
 }
@@ -139,7 +128,7 @@ fn gets(store: &mut Engine<FakeDisk>, keys: u64) -> Measured {
             let one = store.counters();
             let name = name(at * 15_485_863 % keys);
             store.get(TREE, Key::new(&name).map_err(|error| error.to_string())?, &mut out)?;
-            let read = since(store.counters(), one).pages_read;
+            let read = store.counters().since(one).pages_read;
             most = read.max(most);
             over += u64::from(read > 2);
         }

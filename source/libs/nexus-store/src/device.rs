@@ -114,6 +114,21 @@ pub struct Counters {
     pub waits: u64,
 }
 
+impl Counters {
+    /// What was counted since `before`.
+    #[must_use]
+    pub const fn since(self, before: Counters) -> Counters {
+        Counters {
+            reads: self.reads - before.reads,
+            pages_read: self.pages_read - before.pages_read,
+            writes: self.writes - before.writes,
+            pages_written: self.pages_written - before.pages_written,
+            flushes: self.flushes - before.flushes,
+            waits: self.waits - before.waits,
+        }
+    }
+}
+
 /// A run of sectors of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::{Description, Permission, Permit, Profile, Restart, Service};
+use crate::{Danger, Description, Device, Permission, Permit, Profile, Restart, Service};
 
 /// A system of these services, whose init is service 1: no device, and no rule.
 #[must_use]
@@ -31,6 +31,25 @@ pub fn with_ledger(others: impl IntoIterator<Item = Service>) -> Description {
     ]);
     services.extend(others);
     system(Profile::Test, services)
+}
+
+/// A device of which little is said, compatible with its own name.
+#[must_use]
+pub fn device(id: u16, name: &str) -> Device {
+    Device {
+        id,
+        name: name.into(),
+        compatible: name.into(),
+        virtio_id: None,
+        instance: 0,
+        base: None,
+        says: None,
+        store: None,
+        window_len: 4096,
+        irq: false,
+        dma: false,
+        danger: Danger::Low,
+    }
 }
 
 /// A service that serves, needs nothing and calls nobody.

@@ -443,20 +443,25 @@ fn whatever_happens_whenever() {
 
 type Happening = fn(&mut Fake);
 
-fn run_with(question: Question, route: Route, events: &[(usize, Happening)]) {
-    let mut fake = Fake::default();
-    let mut grant = Grant::new(question, route);
-    for step in 0..30 {
+/// So many steps, each after what happens before it: what is true after each of them.
+fn steps(fake: &mut Fake, grant: &mut Grant, count: usize, events: &[(usize, Happening)]) {
+    for step in 0..count {
         for (_, event) in events.iter().filter(|(at, _)| *at == step) {
-            event(&mut fake);
+            event(fake);
         }
         let before = fake.calls.len();
         if grant.outcome().is_none() {
-            grant.step(&mut fake);
+            grant.step(fake);
             assert!(fake.calls.len() - before <= 1, "one call a step");
         }
         assert!(fake.owners() <= 1 && fake.line_owners() <= fake.owners());
     }
+}
+
+fn run_with(question: Question, route: Route, events: &[(usize, Happening)]) {
+    let mut fake = Fake::default();
+    let mut grant = Grant::new(question, route);
+    steps(&mut fake, &mut grant, 30, events);
     match grant.outcome().unwrap() {
         Outcome::Granted(granted) => {
             let record = usize::try_from(granted.record).unwrap();

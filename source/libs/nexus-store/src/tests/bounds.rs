@@ -66,19 +66,6 @@ fn settle(store: &mut Engine<FakeDisk>) {
     while store.turn().unwrap() {}
 }
 
-/// What was asked for since.
-fn since(store: &Engine<FakeDisk>, before: Counters) -> Counters {
-    let now = store.counters();
-    Counters {
-        reads: now.reads - before.reads,
-        pages_read: now.pages_read - before.pages_read,
-        writes: now.writes - before.writes,
-        pages_written: now.pages_written - before.pages_written,
-        flushes: now.flushes - before.flushes,
-        waits: now.waits - before.waits,
-    }
-}
-
 /// Pages of the table that have anything, and how many an opening reads beside the log and three others.
 fn opening(disk: &FakeDisk) -> (u64, u64) {
     let mut store = open(disk);
@@ -96,7 +83,7 @@ fn turns(store: &mut Engine<FakeDisk>, keys: u64, value: &[u8]) -> Counters {
         store.sync().unwrap();
         let before = store.counters();
         let more = store.turn().unwrap();
-        let one = since(store, before);
+        let one = store.counters().since(before);
         most = Counters {
             reads: most.reads.max(one.reads),
             pages_read: most.pages_read.max(one.pages_read),
@@ -125,7 +112,7 @@ fn an_opening_a_turn_and_a_get_ask_for_no_more_than_is_stated() {
     for at in 0..20_000 {
         let before = store.counters();
         store.get(TREE, key(&name(at * 7919 % keys)), &mut Vec::new()).unwrap().unwrap();
-        most = most.max(since(&store, before).pages_read);
+        most = most.max(store.counters().since(before).pages_read);
     }
     println!("a get: {most} pages");
     assert!(most <= 2, "{most}");
@@ -165,7 +152,7 @@ fn a_turn_with_large_values_is_bounded_by_their_bytes() {
         loop {
             let before = store.counters();
             let more = store.turn().unwrap();
-            let one = since(&store, before);
+            let one = store.counters().since(before);
             most.pages_written = most.pages_written.max(one.pages_written);
             most.writes = most.writes.max(one.writes);
             if !more {
@@ -214,7 +201,7 @@ fn who_puts_alone_pays_two_flushes_in_a_hundred_for_folds() {
             folded += 1;
         }
     }
-    let all = since(&store, before);
+    let all = store.counters().since(before);
     println!("{PUTS} puts, {folded} turns: {all:?}");
     assert!(folded >= 6 && all.flushes <= PUTS + PUTS / 50, "{folded} turns: {all:?}");
     assert!(all.writes <= 2 * PUTS, "{all:?}");
@@ -235,13 +222,13 @@ fn leaves_are_asked_for_together() {
             let before = store.counters();
             store.turn().unwrap();
             turns += 1;
-            let one = since(&store, before);
+            let one = store.counters().since(before);
             if one.waits > most.waits {
                 most = one;
             }
         }
     }
-    let all = since(&store, before);
+    let all = store.counters().since(before);
     println!("{PUTS} puts, {turns} turns: {all:?}; the turn that waited most: {most:?}");
     // A put reads its leaf and writes its frame.
     assert!(turns >= 4 && all.waits <= 2 * PUTS + turns * 12, "{turns} turns: {all:?}");
@@ -259,7 +246,7 @@ fn leaves_are_asked_for_together() {
             break;
         }
     }
-    let all = since(&store, before);
+    let all = store.counters().since(before);
     println!("a scan of {rows} rows: {all:?}");
     assert!(rows == keys && all.reads > 2000, "{all:?}");
     assert!(all.waits * 8 <= all.reads && all.reads <= keys / 16, "{all:?}");
@@ -267,7 +254,7 @@ fn leaves_are_asked_for_together() {
     let mut store = open_with(&disk, &OpenOptions::new(GUID, 7)).unwrap();
     let before = store.counters();
     store.page(TREE, &Listing { under: None, after: None, rows: 10 }, true).unwrap();
-    let few = since(&store, before);
+    let few = store.counters().since(before);
     assert!(few.reads <= 5, "who wants few rows reads few leaves: {few:?}");
 }
 
@@ -296,7 +283,7 @@ fn keys_that_are_wanted_soon_are_waited_for_together() {
         }
         store.sync().unwrap();
     }
-    let all = since(&store, before);
+    let all = store.counters().since(before);
     println!("{PUTS} puts, 100 before a sync, {turns} turns: {all:?}");
     // Of 16 puts the first, which says how deep the leaves lie, and the others.
     assert!(turns > 20 && all.waits <= PUTS / 100 * 15 + turns * 12, "{turns} turns: {all:?}");

@@ -5,6 +5,7 @@ use std::prelude::rust_2024::*;
 use std::{format, println, vec};
 
 use super::common::{TREE, formatted, key, open, open_with, options};
+use crate::fake::FakeDisk;
 use crate::{
     Error, Expect, Found, Limit, Listing, MAX_BATCH, MAX_VALUE, OpenOptions, PAGE, Quota, Refused,
     SECTOR, Step, Store, TreeId, Unreadable, Usage,
@@ -226,8 +227,8 @@ fn a_sync_is_one_write_and_one_flush_and_a_get_reads_memory_first() {
     assert_eq!(after.reads, before.reads);
 }
 
-#[test]
-fn a_get_reads_the_page_it_looks_for_and_no_other() {
+/// A disk with a store of 4,000 keys, `key/0` and so on.
+fn with_keys() -> FakeDisk {
     let disk = formatted(64, 512);
     let mut store = open(&disk);
     for at in 0..4000_u32 {
@@ -238,6 +239,12 @@ fn a_get_reads_the_page_it_looks_for_and_no_other() {
         }
     }
     drop(store);
+    disk
+}
+
+#[test]
+fn a_get_reads_the_page_it_looks_for_and_no_other() {
+    let disk = with_keys();
     let mut store = open_with(&disk, &OpenOptions { cache: 0, ..options() }).unwrap();
     let mut out = Vec::new();
     let mut read = 0;
@@ -381,16 +388,7 @@ fn a_store_that_is_made_anew_is_empty() {
 
 #[test]
 fn only_so_many_pages_that_lead_to_others_are_held() {
-    let disk = formatted(64, 512);
-    let mut store = open(&disk);
-    for at in 0..4000_u32 {
-        store.put(TREE, key(&format!("key/{at}")), &[at as u8; 100], Expect::Any).unwrap();
-        if at % 50 == 49 {
-            store.sync().unwrap();
-            while store.turn().unwrap() {}
-        }
-    }
-    drop(store);
+    let disk = with_keys();
     let one = OpenOptions { cache: 0, branches: PAGE, ..options() };
     let mut store = open_with(&disk, &one).unwrap();
     let mut most = 0;

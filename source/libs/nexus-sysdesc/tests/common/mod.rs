@@ -5,24 +5,9 @@ use nexus_sysdesc::{
     Danger, Description, Device, Need, Permission, Permit, Profile, Proof, Restart, Rule, Service,
 };
 
-pub(crate) const MAP_READ_WRITE: u16 = 0b111;
+pub(crate) use nexus_sysdesc::testing::device;
 
-pub(crate) fn device(id: u16, name: &str) -> Device {
-    Device {
-        id,
-        name: name.into(),
-        compatible: name.into(),
-        virtio_id: None,
-        instance: 0,
-        base: None,
-        says: None,
-        store: None,
-        window_len: 4096,
-        irq: false,
-        dma: false,
-        danger: Danger::Low,
-    }
-}
+pub(crate) const MAP_READ_WRITE: u16 = 0b111;
 
 pub(crate) fn service(id: u32, name: &str) -> Service {
     Service {

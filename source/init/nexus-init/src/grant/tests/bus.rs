@@ -352,17 +352,7 @@ fn whatever_happens_to_busd_whenever() {
 fn run_with_bus(again: Option<u64>, events: &[(usize, Happening)]) {
     let mut fake = Fake::with_bus();
     let mut grant = Grant::new(sealed(1), Route { again, ..bus_route() });
-    for step in 0..60 {
-        for (_, event) in events.iter().filter(|(at, _)| *at == step) {
-            event(&mut fake);
-        }
-        let before = fake.calls.len();
-        if grant.outcome().is_none() {
-            grant.step(&mut fake);
-            assert!(fake.calls.len() - before <= 1, "one call a step");
-        }
-        assert!(fake.owners() <= 1 && fake.line_owners() <= fake.owners());
-    }
+    steps(&mut fake, &mut grant, 60, events);
     match grant.outcome().unwrap() {
         Outcome::Granted(granted) => {
             let record = usize::try_from(granted.record).unwrap();
