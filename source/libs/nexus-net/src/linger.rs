@@ -50,3 +50,22 @@ impl Lingering {
         self.list.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_lingers_no_more() {
+        let mut all = Lingering::new();
+        assert!(all.is_empty());
+        for id in 0..2 {
+            all.add(Token { id, serial: 1 }, Socket { number: id.into(), attachment: 0 });
+        }
+        all.remove(1);
+        assert!(!all.is_empty());
+        all.remove(0);
+        assert!(all.is_empty());
+        assert_eq!(all.over(), None);
+    }
+}

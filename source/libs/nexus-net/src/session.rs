@@ -206,7 +206,8 @@ impl<L: Link<M>, M: SharedMut> Session<L, M> {
         let free = part.is_some();
         part.into_iter().for_each(|part| self.room.give(part));
         free && self.slots.is_empty()
-            && self.comes + self.goes == 0
+            && self.comes == 0
+            && self.goes == 0
             && self.closing.is_empty()
             && self.lingering.is_empty()
     }

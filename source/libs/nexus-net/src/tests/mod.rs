@@ -7,6 +7,7 @@ mod hostile;
 mod random;
 mod stack;
 mod unkind;
+mod waits;
 
 use std::rc::Rc;
 
