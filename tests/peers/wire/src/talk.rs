@@ -130,6 +130,13 @@ impl Talk {
         self.say(peer, flag::RST | flag::ACK, b"");
     }
 
+    /// Ends it at once, when the guest may have taken so many bytes that this side has not counted: a reset counts
+    /// anywhere in the window (RFC 9293, 3.10.7.4).
+    pub fn reset_beyond(&self, peer: &Peer, most: u32) {
+        let beyond = Talk { seq: self.seq.wrapping_add(most), ..self.clone() };
+        beyond.say(peer, flag::RST, b"");
+    }
+
     /// Every segment of this connection that came since, after the guest has done all that it was sent.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod clients;
 mod coverage;
 mod cuts;
 mod deny;
+mod flood;
 mod fuzz;
 mod kills;
 mod machines;
@@ -75,10 +76,18 @@ const STEPS: &[Step] = &[
     }),
     Step {
         needs: &[TSHARK],
-        ..step("wire", 3, "what the guest sends to a hostile network, by tshark", |context| {
-            wire::check(context.seed)
-        })
+        // attack 68 Q: 10^6 malformed packets of every kind by the wire, with the right sums and with wrong ones; the stack answers all the while in its first life, and what it sends is well-formed
+        ..step(
+            "wire",
+            15,
+            "10^6 malformed packets in QEMU; what the guest sends, by tshark",
+            |context| wire::check(context.seed),
+        )
     },
+    // attack 69 Q: frames without end, each buffer full at once, by a clock on the wall; whoever is below the stack has its part of the time, and the ledger and the disk answer it in time
+    step("flood", 2, "a flood by a clock on the wall, on the QEMU that NEXUS_QEMU10 names", |_| {
+        flood::check()
+    }),
     Step {
         needs: &[CURL, WRK, NC, JSONSCHEMA],
         // attack 105 Q: silent and slow connections, heads without end, rubbish and thousands of requests by others' clients; refused or let go, others are served, and nothing is left behind

@@ -1,4 +1,5 @@
-//! What the guest sends, read by somebody else: tshark finds nothing malformed in it, while others send what is.
+//! Malformed packets by the wire, which end nothing; and what the guest sends meanwhile, read by somebody else: tshark finds
+//! nothing malformed in it.
 
 use crate::build;
 use crate::cli::SystemArgs;
@@ -9,11 +10,16 @@ use crate::test_os::{Options, Session};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// The guest's card, as QEMU numbers the first.
 const OWN: &str = "eth.src == 52:54:00:12:34:56";
 /// Each sum that tshark can check, in a field that says how it stands.
 const SUMS: [&str; 5] = ["ip", "tcp", "udp", "icmp", "icmpv6"];
+/// Malformed packets that come, unless `NEXUS_PACKETS` says how many.
+const PACKETS: u32 = 1_000_000;
+/// Longest time for them: a safety net.
+const LIMIT: Duration = Duration::from_secs(7200);
 /// Frames of the guest that there must be at least: else there was nothing to read.
 const FRAMES: usize = 1000;
 
@@ -21,14 +27,21 @@ pub(super) fn check(seed: u64) -> Result<Outcome> {
     let system = Some(paths::root()?.join("tests/systems/wire"));
     let built = build::system(&SystemArgs { system, profile: "test".to_owned() })?;
     let seed = Some(seed.max(1));
-    let options = Options { seed, quiet: true, ..Options::from_environment()? };
+    let from_environment = Options::from_environment()?;
+    let packets = from_environment.packets.unwrap_or(PACKETS);
+    let options =
+        Options { seed, packets: Some(packets), limit: LIMIT, quiet: true, ..from_environment };
     let session = Session::run(&built, &options)?;
     session.report()?;
     let capture = built.directory.join("net0-link.pcap");
     let sent = frames(&capture, OWN)?;
     let wrong = frames(&capture, &malformed())?;
     wrong.iter().for_each(|line| println!("malformed: {line}"));
-    let note = format!("{} frames of the guest, {} of them malformed", sent.len(), wrong.len());
+    let note = format!(
+        "{packets} malformed packets; {} frames of the guest, {} of them malformed",
+        sent.len(),
+        wrong.len()
+    );
     let good = session.judgement.exit == Exit::Pass && wrong.is_empty() && sent.len() >= FRAMES;
     Ok(Outcome::of(good, note))
 }

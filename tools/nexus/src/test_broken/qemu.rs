@@ -48,6 +48,7 @@ impl Image {
         let until = marker.map_or(Until::Verdict, Until::Marker);
         let options = Options {
             qemu: qemu.cloned(),
+            firmware: None,
             until,
             limit: LIMIT,
             seed: None,

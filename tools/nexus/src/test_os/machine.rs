@@ -55,6 +55,9 @@ impl<'a> Machine<'a> {
         let wire = Wire::of(&mut board, expect, options.packets, nonce)?;
         let page = page::is_reached(&built.checked.description) && page::forward(&mut board);
         let page = page.then_some(options.page);
+        if let Some(firmware) = &options.firmware {
+            board.extend(["-L".to_owned(), firmware.display().to_string()]);
+        }
         Ok(Machine {
             built,
             nonce,

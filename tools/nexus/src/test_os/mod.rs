@@ -108,6 +108,7 @@ pub fn run(args: &TestOsArgs) -> Result<Exit> {
     let built = if args.renamed { renamed(built)? } else { built };
     let options = Options {
         qemu: args.qemu.clone(),
+        firmware: None,
         until: args.until.clone(),
         limit: args.timeout,
         seed: seed_from_environment()?,

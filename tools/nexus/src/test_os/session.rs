@@ -27,6 +27,8 @@ use std::time::Duration;
 pub struct Options {
     /// The QEMU to use, when not the one on the path.
     pub qemu: Option<PathBuf>,
+    /// Where that has its firmware, when not beside it.
+    pub firmware: Option<PathBuf>,
     /// When to stop.
     pub until: Until,
     /// Safety net.
@@ -51,6 +53,7 @@ impl Options {
         let limit = env::var("RUN_TIMEOUT").unwrap_or_else(|_| "190s".to_owned());
         Ok(Options {
             qemu: env::var_os("NEXUS_QEMU").map(PathBuf::from),
+            firmware: None,
             until: Until::Verdict,
             limit: parse_time(&limit)?,
             seed: seed_from_environment()?,

@@ -15,6 +15,8 @@ use crate::talk::Talk;
 
 /// Between two looks at whether the guest still answers.
 const BATCH: u32 = 128;
+/// Bytes that a connection has taken of them at most, and that are counted nowhere: fewer than its window.
+const MOST_TAKEN: u32 = 4096;
 
 /// So many malformed packets; the guest answers all the while.
 pub(super) fn malformed(stage: &mut Stage) -> Result<u32> {
@@ -31,6 +33,8 @@ pub(super) fn malformed(stage: &mut Stage) -> Result<u32> {
             peer.came.clear();
             batches += 1;
             if batches % 16 == 0 {
+                // One that no packet has ended would keep its socket for ever, of a few that there are.
+                talk.reset_beyond(peer, MOST_TAKEN);
                 talk = Talk::open(peer)?;
             }
         }

@@ -69,7 +69,7 @@ pub(super) fn check() -> Result<Outcome> {
     wrk::warms(page)?;
     let before = Stands::settled(&mut guest, page)?;
     wrk::loads(page, &mut seen)?;
-    nc::talks(page, &mut seen)?;
+    nc::talks(&mut guest, page, &mut seen)?;
     seen.take("what is left behind", before.again(&mut guest, page));
     Ok(seen.outcome())
 }

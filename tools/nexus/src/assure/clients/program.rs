@@ -1,15 +1,15 @@
 //! A client that runs: what it is given, and what it says.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-/// For so long any of them runs at most: a safety net.
-const LIMIT: Duration = Duration::from_secs(60);
-/// Between two looks whether it has ended.
-const LOOK: Duration = Duration::from_millis(5);
+/// Seconds that any of them runs at most: a safety net. It is kept by `timeout`, so that it holds also while one takes
+/// nothing of what it is given.
+const LIMIT: &str = "60";
+/// How `timeout` ends when it has ended the other by a signal, or by one that cannot be caught.
+const LATE: [i32; 2] = [124, 137];
 /// Most bytes of what one says.
 const MOST: u64 = 64 << 20;
 
@@ -36,8 +36,12 @@ impl Program {
     /// # Errors
     /// It cannot be started.
     pub(super) fn start(name: &str, arguments: &[&str]) -> Result<Program> {
-        let mut command = Command::new(name);
-        command.args(arguments).env_remove("http_proxy").env("LC_ALL", "C");
+        let mut command = Command::new("timeout");
+        command
+            .args(["--kill-after=1", LIMIT, name])
+            .args(arguments)
+            .env_remove("http_proxy")
+            .env("LC_ALL", "C");
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().with_context(|| format!("starting {name}"))?;
         let out = read(child.stdout.take().context("it says nothing")?);
@@ -65,16 +69,9 @@ impl Program {
     /// It does not end.
     pub(super) fn end(mut self) -> Result<Said> {
         drop(self.child.stdin.take());
-        let until = Instant::now() + LIMIT;
-        while !self.has_ended()? {
-            if Instant::now() > until {
-                // It may end at this moment.
-                let _ = self.child.kill();
-                bail!("{} does not end", self.name);
-            }
-            thread::sleep(LOOK);
-        }
         let status = self.child.wait().context("waiting for a client")?;
+        let late = status.code().is_some_and(|code| LATE.contains(&code));
+        ensure!(!late, "{} does not end", self.name);
         let bytes = |said: JoinHandle<Vec<u8>>| said.join().unwrap_or_default();
         let err = String::from_utf8_lossy(&bytes(self.err)).into_owned();
         Ok(Said { status, out: bytes(self.out), err })

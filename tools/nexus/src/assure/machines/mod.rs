@@ -22,11 +22,20 @@ const PROMPT: &str = "nexus> ";
 const DEVICES: [&str; 6] = ["uart0", "rtc0", "power0", "rng0", "blk0", "net0"];
 
 /// A QEMU of the matrix.
-struct Emulator {
+pub(super) struct Emulator {
     name: &'static str,
-    program: PathBuf,
+    pub(super) program: PathBuf,
     /// Where it has its firmware, when not beside it.
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
+}
+
+/// The second one, where the environment names it.
+pub(super) fn second() -> Option<Emulator> {
+    env::var_os("NEXUS_QEMU10").map(|program| Emulator {
+        name: "QEMU 10",
+        program: program.into(),
+        data: env::var_os("NEXUS_QEMU10_DATA").map(PathBuf::from),
+    })
 }
 
 /// Boots every row on every QEMU that is here.
@@ -38,11 +47,7 @@ pub(super) fn check() -> Result<Outcome> {
     let only = env::var("NEXUS_MACHINES").unwrap_or_default();
     let rows = ROWS.iter().filter(|row| row.name.contains(&only));
     let old = Emulator { name: "QEMU", program: qemu::find(None)?, data: None };
-    let new = env::var_os("NEXUS_QEMU10").map(|program| Emulator {
-        name: "QEMU 10",
-        program: program.into(),
-        data: env::var_os("NEXUS_QEMU10_DATA").map(PathBuf::from),
-    });
+    let new = second();
     let mut total = Outcome::default();
     for row in rows {
         if !row.only_new {
