@@ -11,7 +11,8 @@ use nexus_ring::{DONE, Request, memory_len};
 use proptest::prelude::*;
 use zerocopy::IntoBytes;
 
-use super::stack::{FakeLink, Stack};
+use super::link::FakeLink;
+use super::stack::Stack;
 use super::{DATA, LIFE, SOON, pair, parts, peer};
 use crate::{Ask, Error, Family, Net, Outcome, Token};
 

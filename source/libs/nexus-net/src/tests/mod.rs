@@ -2,8 +2,10 @@
 
 mod bounds;
 mod calls;
+mod ends;
 mod futures;
 mod hostile;
+mod link;
 mod random;
 mod stack;
 mod unkind;
@@ -19,7 +21,8 @@ use nexus_ring::memory_len;
 use nexus_rt::Deadline;
 
 use crate::Net;
-use stack::{FakeLink, Stack};
+use link::FakeLink;
+use stack::Stack;
 
 /// Bytes of the ring's data.
 const DATA: usize = 16 * 4096;

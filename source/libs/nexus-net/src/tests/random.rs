@@ -10,7 +10,8 @@ use core::cell::RefCell;
 use nexus_mmio::fake::FakePeer;
 use proptest::prelude::*;
 
-use super::stack::{FakeLink, Stack};
+use super::link::FakeLink;
+use super::stack::Stack;
 use super::{FakeNet, SOON, pair_of, peer};
 use crate::{Connection, Error};
 

@@ -1,24 +1,18 @@
 //! A netstackd for tests: sockets, and peers that a test moves.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
 use std::vec;
 use std::vec::Vec;
 
-use core::cell::RefCell;
 use core::net::SocketAddr;
 
-use nexus_mmio::SharedMut;
 use nexus_mmio::fake::{FakeMemory, FakePeer};
 use nexus_proto::socket::ring::{self as wire, CALM, ENTRIES, Echo, OPS, Target};
 use nexus_proto::{Zero, read_payload};
-use nexus_ring::{Consumer, DONE, Driver, Ops, Request, Submission};
-use nexus_rt::abi::Error as KernelError;
-use nexus_rt::{CallError, Deadline};
+use nexus_ring::{DONE, Driver, Ops, Request, Submission};
+use nexus_rt::Deadline;
 use zerocopy::IntoBytes;
 
-use super::LIFE;
-use crate::Link;
 use crate::request::octets;
 
 const KNOWN: Ops = Ops::of(&OPS);
@@ -95,7 +89,7 @@ pub(super) struct Stack {
     /// Bytes were taken of a send that is not done.
     moved: bool,
     /// Something was done that even a calm client waits for.
-    loud: bool,
+    pub(super) loud: bool,
     /// Times that something was done of which a calm client was not told before it gave up.
     pub(super) unseen: usize,
     /// So many times the peer of the first socket asks, each time when it has its answer.
@@ -145,7 +139,7 @@ impl Stack {
         self.forget();
     }
 
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.held.clear();
         self.taken.clear();
         self.sending.clear();
@@ -398,70 +392,4 @@ impl Stack {
 
 fn driver(memory: &FakeMemory, len: usize) -> Driver<FakePeer, ENTRIES> {
     Driver::new(memory.peer(0..len), KNOWN).unwrap()
-}
-
-/// How the client is bound to it.
-pub(super) struct FakeLink(pub(super) Rc<RefCell<Stack>>);
-
-impl<M: SharedMut> Link<M> for FakeLink {
-    fn attach(&mut self, side: &mut Consumer<M, ENTRIES>, _: Deadline) -> Result<(), CallError> {
-        let mut stack = self.0.borrow_mut();
-        let gone = CallError::Kernel(KernelError::PeerGone);
-        if stack.gone {
-            return Err(gone);
-        }
-        if stack.driver.attach(LIFE).map_err(|_| gone)? {
-            stack.forget();
-        }
-        stack.attached += 1;
-        side.attached().map_err(|_| gone)
-    }
-
-    fn tell(&mut self) -> Result<(), KernelError> {
-        let mut stack = self.0.borrow_mut();
-        stack.told += 1;
-        if stack.deaf {
-            return Err(KernelError::BadHandle);
-        }
-        if stack.prompt {
-            stack.step();
-            // It waits for what comes next.
-            let _ = stack.driver.may_wait();
-        }
-        Ok(())
-    }
-
-    fn wait(&mut self, until: Deadline) -> Result<(), KernelError> {
-        let mut stack = self.0.borrow_mut();
-        stack.waited += 1;
-        stack.until = until;
-        assert!(stack.waited < 500_000, "it is waited for without an end");
-        let moved = stack.step();
-        if stack.prompt {
-            let _ = stack.driver.may_wait();
-        }
-        match moved {
-            true => Ok(()),
-            false if stack.gone => Err(KernelError::PeerGone),
-            false if stack.noisy => Ok(()),
-            false => Err(KernelError::TimedOut),
-        }
-    }
-
-    /// In one step, and not for what a calm client does not wait for.
-    fn tell_and_wait(&mut self, calm: bool, until: Deadline) -> Result<(), KernelError> {
-        self.0.borrow_mut().told += 1;
-        self.0.borrow_mut().loud = false;
-        let mut done = false;
-        loop {
-            let waited = Link::<M>::wait(self, until);
-            let mut stack = self.0.borrow_mut();
-            stack.unseen += usize::from(done && waited.is_err());
-            done = waited.is_ok();
-            if waited.is_err() || !calm || stack.loud {
-                return waited;
-            }
-            stack.waited -= 1;
-        }
-    }
 }
