@@ -9,6 +9,7 @@ use crate::{Ask, Error, Outcome};
 #[test]
 fn who_lacks_room_is_told_of_what_is_merely_sent() {
     let (net, stack) = pair();
+    stack.borrow_mut().prompt = true;
     let mut all: Vec<_> = (0..17).map(|_| net.connect(peer(), SOON).unwrap()).collect();
     let mut last = all.pop().unwrap();
     let numbers = stack.borrow().streams();
