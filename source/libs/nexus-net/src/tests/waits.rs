@@ -2,6 +2,8 @@
 
 use std::vec::Vec;
 
+use nexus_rt::Deadline;
+
 use super::{SOON, pair, peer};
 use crate::{Ask, Error, Outcome};
 
@@ -29,10 +31,12 @@ fn who_lacks_room_is_told_of_what_is_merely_sent() {
 }
 
 #[test]
-fn who_is_told_with_nothing_asked_returns() {
+fn who_is_told_of_nothing_waits_on_where_something_can_come() {
     let (net, stack) = pair();
     stack.borrow_mut().noisy = true;
-    assert_eq!(net.wait(SOON), Ok(0));
+    assert_eq!(net.wait(SOON), Ok(0), "nothing can: it was told by another");
+    let _connection = net.connect(peer(), SOON).unwrap();
+    assert_eq!(net.wait(Deadline::after_ms(5)), Err(Error::TimedOut));
 }
 
 #[test]
