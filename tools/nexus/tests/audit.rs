@@ -4,6 +4,8 @@
 #[path = "audit/command.rs"]
 mod command;
 mod common;
+#[path = "audit/diff.rs"]
+mod diff;
 #[path = "audit/text.rs"]
 mod text;
 

@@ -4,6 +4,7 @@
 //! every hash in it, the description and every program's headers are checked on the way.
 
 mod assert;
+mod diff;
 mod graph;
 mod model;
 mod net;
@@ -23,9 +24,10 @@ use clap::{Args, Subcommand};
 use nexus_sysdesc::NetProtocol;
 use std::io::stdout;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use assert::{Assertions, Outcome};
+pub use diff::Diff;
 pub use model::{
     Audit, AuditDevice, AuditOpen, AuditPermit, AuditProgram, AuditRefusal, AuditRing,
     AuditSegment, AuditService, AuditTree, AuditWindow, MemoryTrust, SCHEMA, Trusted,
@@ -52,6 +54,9 @@ pub struct AuditArgs {
     /// Check the assertions in this file as well; it can be given more than once.
     #[arg(long, value_name = "FILE")]
     assert: Vec<PathBuf>,
+    /// Say who gained or lost what between two images, or two systems that are built; exit code 1 when somebody did.
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with_all = ["system", "image", "svg", "assert"])]
+    diff: Vec<PathBuf>,
 }
 
 /// Prints the audit, and whether the assertions hold.
@@ -59,6 +64,9 @@ pub struct AuditArgs {
 /// # Errors
 /// When the image cannot be read or is damaged, or an assertion file is malformed.
 pub fn run(args: &AuditArgs) -> Result<Exit> {
+    if let [old, new] = args.diff.as_slice() {
+        return run_diff(old, new, args);
+    }
     let assertions: Vec<Assertions> =
         args.assert.iter().map(|file| Assertions::read(file)).collect::<Result<_>>()?;
     let (path, image) = image_of(&args.system, args.image.as_ref())?;
@@ -79,6 +87,27 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
         }
     }
     Ok(exit)
+}
+
+/// Says what differs between two, each an image or the directory of a system that is built.
+fn run_diff(old: &Path, new: &Path, args: &AuditArgs) -> Result<Exit> {
+    let audit = |path: &Path| {
+        let (path, image) = match path.is_dir() {
+            true => {
+                let system = SystemArgs { system: Some(path.to_owned()), ..args.system.clone() };
+                build::image(&Place::tree()?, &system)?
+            }
+            false => image_of(&args.system, Some(&path.to_owned()))?,
+        };
+        of_image(&image).with_context(|| format!("refusing {}", path.display()))
+    };
+    let diff = Diff::of(&audit(old)?, &audit(new)?);
+    if args.json {
+        println_raw!("{}", diff.to_json()?);
+    } else {
+        print!("{}", diff.to_text(columns::of(stdout()).unwrap_or(columns::USUAL)));
+    }
+    Ok(if diff.is_empty() { Exit::Pass } else { Exit::Failed })
 }
 
 /// Arguments of `cargo nexus why`.

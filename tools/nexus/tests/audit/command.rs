@@ -1,7 +1,7 @@
 //! `cargo nexus audit` as it is typed.
 
 use crate::common::{fixtures, image};
-use nexus::audit::{AskNet, of_image};
+use nexus::audit::{AskNet, Diff, of_image};
 use nexus::columns::USUAL;
 use nexus::exit::Exit;
 use nexus_sysdesc::NetProtocol;
@@ -179,4 +179,30 @@ fn what_the_command_tells_fits_terminals_of_40_to_200_columns() {
         assert_eq!(letters(&text), letters(&told(1000)), "{text}");
     }
     assert_eq!(told(0), told(40));
+}
+
+#[test]
+fn the_command_says_what_differs() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for profile in ["prod", "test"] {
+        fs::write(dir.path().join(profile), image(profile)).expect("writing");
+    }
+    let ask = |arguments: &[&str]| -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
+        command.env_remove("COLUMNS").current_dir(dir.path()).args(["audit", "--diff"]);
+        let output = command.args(arguments).output().expect("the tool");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let audit = |profile: &str| of_image(&image(profile)).expect("a good image");
+    let diff = Diff::of(&audit("prod"), &audit("test"));
+    let (passed, failed) = (Some(Exit::Pass as i32), Some(Exit::Failed as i32));
+    assert_eq!(ask(&["prod", "test"]), (failed, diff.to_text(USUAL), String::new()));
+    let json = format!("{}\n", diff.to_json().expect("JSON"));
+    assert_eq!(ask(&["prod", "test", "--json"]), (failed, json, String::new()));
+    assert_eq!(ask(&["prod", "prod"]).0, passed);
+    let (code, _, why) = ask(&["prod", "gone"]);
+    assert_eq!(code, Some(Exit::Usage as i32));
+    assert!(why.contains("no image at gone"), "{why}");
+    assert_eq!(ask(&["prod"]).0, Some(Exit::Usage as i32));
 }
