@@ -46,7 +46,8 @@ impl Head {
     #[must_use]
     pub(crate) fn of(frame: &[u8]) -> Option<Head> {
         let frame = EthernetFrame::new_checked(frame).ok()?;
-        let many = frame.dst_addr().is_multicast() || frame.dst_addr().is_broadcast();
+        // The address of everybody is one of many, too.
+        let many = frame.dst_addr().is_multicast();
         let (from, to, what): (IpAddress, IpAddress, What) = match frame.ethertype() {
             EthernetProtocol::Arp => {
                 let said = ArpRepr::parse(&ArpPacket::new_checked(frame.payload()).ok()?).ok()?;

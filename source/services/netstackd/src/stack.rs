@@ -253,7 +253,7 @@ impl Stack {
         self.lease.as_ref()?.holds(now)
     }
 
-    /// The address that something to `to` is sent from.
+    /// The address that something to `to` is sent from, which is not of loopback.
     ///
     /// # Errors
     /// There is none, or no way there.
@@ -262,8 +262,7 @@ impl Stack {
         let near = self.iface.ip_addrs().iter().any(|cidr| cidr.contains_addr(&to));
         let (four, six) = self.routers();
         let route = if matches!(to, IpAddress::Ipv4(_)) { four } else { six };
-        let has = self.iface.ip_addrs().iter().any(|cidr| cidr.address() == own);
-        (has && (near || route.is_some())).then_some(own).ok_or(NoWay)
+        (near || route.is_some()).then_some(own).ok_or(NoWay)
     }
 
     /// Opens a connection from `local`, whose first sequence number is drawn from `number`.

@@ -1,6 +1,6 @@
 //! Turns are bounded, whatever comes.
 
-use smoltcp::wire::Ipv4Address;
+use smoltcp::wire::{IpProtocol, Ipv4Address, Ipv6Address};
 
 use super::peer::own;
 use super::*;
@@ -121,6 +121,29 @@ fn an_address_of_ipv6_is_made_beside_ipv4() {
     assert_eq!((made.source, made.prefix, &made.address[..8]), (From::Slaac, 64, &prefix[..]));
 }
 
+// attack 110 U: the prefix that an address was made of is over, and nobody says anything; the address is gone, and what it carried
+#[test]
+fn what_a_prefix_carried_ends_with_it() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    let prefix = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 1];
+    world.coming.push_back(hostile::router(2, Some(prefix), 20));
+    world.run(50);
+    let there = Ipv6Address::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, 2);
+    world.peer.has(there);
+    world.peer.listen(7);
+    let to = Target { address: there.octets(), port: 7, ..Target::default() };
+    let opened = world.opens(&mut a, wire::CONNECT, to);
+    assert_eq!(opened.local[..8], prefix);
+    let receives = a.ask(wire::RECEIVE, opened.socket, &[]);
+    world.trouble.loss = 100;
+    world.run(15_000);
+    assert_eq!((world.server.address(2).is_ok(), a.take(receives)), (true, None));
+    world.run(10_000);
+    assert!(world.server.address(2).is_err());
+    assert_eq!(a.take(receives).map(|(status, _)| status), Some(wire::RESET));
+}
+
 // attack 68 U: a router tells of a prefix for many; no address is made of it, and the stack goes on; broken: net-router-multicast
 #[test]
 fn a_prefix_for_many_makes_no_address() {
@@ -179,11 +202,18 @@ fn what_is_not_spoken_is_dropped_and_counted() {
     other[12..14].copy_from_slice(&[0x88, 0x47]);
     let mut between = hostile::router(3, None, 10);
     between[20] = 0;
+    // Of the family that the packet is not of.
+    let echo = &hostile::echo_request(Ipv4Address::from_octets(OWN), 1)[34..];
+    let local = Ipv6Address::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 1);
+    let in_six = hostile::ipv6((super::peer::LOCAL, local), IpProtocol::Icmp, echo);
+    let ends = (Ipv4Address::from_octets(PEER), Ipv4Address::from_octets(OWN));
+    let in_four = hostile::ipv4(ends, IpProtocol::Icmpv6, &[128, 0, 0, 0, 0, 1, 0, 1]);
     let before = world.server.stats().dropped;
-    world.coming.extend([first, later, other, between, vec![1; 13], vec![], vec![1; 2000]]);
+    world.coming.extend([first, later, other, between, in_six, in_four]);
+    world.coming.extend([vec![1; 13], vec![], vec![1; 2000]]);
     world.run(10);
     assert_eq!(a.take(receives), None);
-    assert_eq!(world.server.stats().dropped - before, 7);
+    assert_eq!(world.server.stats().dropped - before, 9);
     world.coming.push_back(whole);
     assert_eq!(world.wait(&mut a, receives).0, DONE);
 }

@@ -103,6 +103,11 @@ impl Peer {
         Peer { iface, sockets, line, dhcp, dns, gives, knows, gives_from, holds, asked }
     }
 
+    /// It has this address of IPv6, too.
+    pub(super) fn has(&mut self, address: Ipv6Address) {
+        self.iface.update_ip_addrs(|all| all.push(IpCidr::new(address.into(), 64)).unwrap());
+    }
+
     /// Looks at these frames; those that it sends.
     pub(super) fn poll(&mut self, frames: Vec<Vec<u8>>, now: Instant) -> Vec<Vec<u8>> {
         self.line.comes.extend(frames);
