@@ -1,8 +1,8 @@
 //! The command line.
 
 use crate::{
-    abi_doc, assure, attacks, audit, bench, build, check, ci, disk, faults, fuzz, image, ledger,
-    run, setup, symbolize, test_broken, test_os, witness,
+    abi_doc, assure, attacks, audit, bench, build, check, ci, debugger, disk, faults, fuzz, image,
+    ledger, run, setup, symbolize, test_broken, test_os, witness,
 };
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -55,6 +55,8 @@ enum Command {
     Image(image::ImageArgs),
     /// Boot to the prompt
     Run(run::RunArgs),
+    /// Attach gdb to a machine that `run --gdb` started: in one service, or in the kernel
+    Gdb(debugger::GdbArgs),
     /// Boot the test profile and judge the run
     TestOs(test_os::TestOsArgs),
     /// Leave out each defence in turn; every run must fail
@@ -98,6 +100,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Build(args) => build::run(&args),
         Command::Image(args) => image::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Gdb(args) => debugger::run(&args),
         Command::TestOs(args) => test_os::run(&args),
         Command::TestBroken(args) => test_broken::run(&args),
         Command::Faults(args) => faults::run(&args),

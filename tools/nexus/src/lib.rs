@@ -15,6 +15,7 @@ pub mod check;
 pub mod ci;
 pub mod cli;
 pub mod columns;
+pub mod debugger;
 pub mod desc;
 pub mod disk;
 pub mod exit;

@@ -5,8 +5,10 @@ mod network;
 
 use crate::build::{self, Place};
 use crate::cli::SystemArgs;
+use crate::debugger::Live;
 use crate::disk::OwnDisk;
 use crate::exit::Exit;
+use crate::image::hex;
 use crate::ledger::Keeper;
 use crate::qemu;
 use crate::test_os::chain::ARCHIVED;
@@ -17,7 +19,8 @@ use doors::{Doors, Screen};
 use network::NetworkArgs;
 use nexus_store::TreeId;
 use nexus_sysdesc::Description;
-use nexus_sysdesc::archive::HOST_READS;
+use nexus_sysdesc::archive::{HOST_READS, image_hash};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufReader, Read, pipe};
 use std::panic;
@@ -36,6 +39,12 @@ pub struct RunArgs {
     qemu: Option<PathBuf>,
     #[command(flatten)]
     network: NetworkArgs,
+    /// Let `cargo nexus gdb` attach, by a socket that nobody else may reach.
+    #[arg(long)]
+    gdb: bool,
+    /// Arguments for QEMU, behind all others: `-- -S` stands still until a debugger lets the machine go on.
+    #[arg(last = true, value_name = "QEMU ARGUMENTS")]
+    arguments: Vec<OsString>,
 }
 
 /// Builds, then hands the terminal to the guest. A system with a store has its disk for as long as it runs, and the
@@ -66,6 +75,16 @@ pub fn run(args: &RunArgs) -> Result<Exit> {
     let mut command = qemu::command(&qemu, &board, &built.kernel, &initrd);
     // `reboot` starts the machine anew; a test run ends instead.
     command.args(["-action", "reboot=reset"]);
+    let live = args.gdb.then(|| Live::of(&built.directory).open(&hex(&image_hash(&built.image))));
+    let live = live.transpose()?;
+    if let Some(live) = &live {
+        qemu::debuggable(&mut command, &live.gdb());
+        let about = args.system.as_arguments();
+        eprintln!(
+            "nexus: `cargo nexus gdb{about} SERVICE`, in another terminal, attaches a debugger"
+        );
+    }
+    command.args(&args.arguments);
     eprintln!("nexus: booting; `poweroff`, or Ctrl-] and then X, leaves");
     let doors = Doors::attach(doors, &mut command)?;
     let status = followed(command, &doors, |line| {

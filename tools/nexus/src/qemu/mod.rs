@@ -67,6 +67,12 @@ pub fn monitor(command: &mut Command, qmp: &Path) {
     command.args(["-chardev", &socket, "-mon", "chardev=qmp,mode=control"]);
 }
 
+/// Lets debuggers connect at `gdb`, a socket that QEMU makes, while the machine runs.
+pub fn debuggable(command: &mut Command, gdb: &Path) {
+    let socket = format!("socket,id=gdb,path={},server=on,wait=off", gdb.display());
+    command.args(["-chardev", &socket, "-gdb", "chardev:gdb"]);
+}
+
 /// Has the machine wait for a debugger on a socket that already listens at `gdb`.
 pub fn debug(command: &mut Command, gdb: &Path) {
     let socket = format!("socket,id=gdb,path={}", gdb.display());

@@ -262,7 +262,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
             self.desk.out(self.service, kind, to.ip, to.port)?;
         }
         let address = of_wire(to.ip);
-        let local = self.desk.stack.source(address).map_err(|_| wire::UNREACHABLE)?;
+        self.desk.stack.source(address).map_err(|_| wire::UNREACHABLE)?;
         if len > most(address, UDP_HEADER) {
             return Err(wire::TOO_MUCH);
         }
@@ -275,8 +275,7 @@ impl<M: SharedMut, S: Source> Job<'_, '_, M, S> {
         let mut data = crate::stack::buffer(len);
         side.read(request, HEAD, &mut data).map_err(|_| wire::MALFORMED)?;
         let to = IpEndpoint::new(address, to.port);
-        let meta = udp::UdpMetadata { local_address: Some(local), ..to.into() };
-        match socket.send_slice(&data, meta) {
+        match socket.send_slice(&data, to) {
             Ok(()) => {
                 self.did(number, |one| {
                     one.given = one.given.saturating_add(len as u64);

@@ -25,8 +25,6 @@ pub(crate) enum Way {
     Opens,
 }
 
-/// The port of a server of DHCP, and of a client of one (RFC 2131, 4.1).
-const DHCP: (u16, u16) = (67, 68);
 /// The port of names of a link (RFC 6762), from which smoltcp 0.14 takes answers of anybody (`dns::Socket::accepts`).
 const MDNS: u16 = 5353;
 
@@ -64,9 +62,8 @@ impl Stack {
             return false;
         }
         match (head.what, to) {
-            // The address that is given is none of this machine's yet.
-            (What::Datagram { from, to }, IpAddress::Ipv4(_)) if (from, to) == DHCP => true,
             (What::Icmp, IpAddress::Ipv4(_)) => !head.many && self.has(to),
+            // smoltcp takes what is for this machine, and what DHCP tells.
             (_, IpAddress::Ipv4(_)) => true,
             (_, IpAddress::Ipv6(address)) => address.is_multicast() || self.has(to),
         }

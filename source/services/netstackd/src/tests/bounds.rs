@@ -181,6 +181,55 @@ fn a_turn_takes_and_sends_so_many_however_quick_the_card_is() {
     assert_eq!((came, went), (64, 64));
 }
 
+/// How many of so many answers to this address go, of which the card takes each at once if it takes any.
+fn answers(world: &mut World, count: usize, to: [u8; 6]) -> usize {
+    use smoltcp::phy::{Device, TxToken};
+    let (now, netd) = (world.now, Rc::clone(&world.netd));
+    let ping = hostile::echo_request(Ipv4Address::from_octets(OWN), 1);
+    let card = world.server.card();
+    let before = card.frames().went;
+    for _ in 0..count {
+        while card.look(now).is_none() {
+            assert!(netd.borrow_mut().comes(&ping), "there is a buffer");
+        }
+        let (_, goes) = card.receive(now).unwrap();
+        goes.consume(60, |frame| frame[..12].copy_from_slice([to, MAC].as_flattened()));
+        netd.borrow_mut().went();
+        card.settle(now);
+    }
+    usize::try_from(card.frames().went - before).unwrap()
+}
+
+// attack 69 U: frames that are to be answered come as fast as they are taken, and answers go as fast, or never; a turn answers so many, and so many wait; broken: net-replies, net-replies-left
+#[test]
+fn a_turn_answers_so_many_however_quick_the_card_is() {
+    let mut world = World::up();
+    let now = world.now;
+    world.server.card().begin(now);
+    assert_eq!(answers(&mut world, 60, [2; 6]), 32);
+    world.netd.borrow_mut().takes = false;
+    for went in [32, 0, 0] {
+        world.server.card().begin(now);
+        assert_eq!(answers(&mut world, 40, [2; 6]), went);
+    }
+    // With the driver's life they are over.
+    world.netd.borrow_mut().restart();
+    world.run(2_000);
+    world.server.card().begin(now);
+    assert_eq!(answers(&mut world, 60, [2; 6]), 32);
+}
+
+#[test]
+fn an_answer_to_itself_waits_for_no_card() {
+    let mut world = World::up();
+    let now = world.now;
+    world.netd.borrow_mut().takes = false;
+    world.server.card().begin(now);
+    assert_eq!((answers(&mut world, 31, [2; 6]), answers(&mut world, 1, MAC)), (31, 0));
+    world.server.card().begin(now);
+    assert_eq!(answers(&mut world, 5, [2; 6]), 1);
+}
+
 // attack 68 U: parts of packets, packets with headers between, and what nobody here speaks; dropped, and counted; broken: net-fragment
 #[test]
 fn what_is_not_spoken_is_dropped_and_counted() {

@@ -54,6 +54,21 @@ fn what_clients_wait_for_is_due() {
 }
 
 #[test]
+fn nothing_stays_of_an_echo() {
+    let mut world = World::up();
+    let mut a = world.client(A);
+    let sockets = |world: &mut World| world.server.stack().unwrap().sockets.iter().count();
+    let before = sockets(&mut world);
+    for _ in 0..3 {
+        world.ask(&mut a, wire::PING, 0, to(PEER, 0).as_bytes());
+        world.trouble.loss = 100;
+        world.ask(&mut a, wire::PING, 0, to(PEER, 0).as_bytes());
+        world.trouble.loss = 0;
+        assert_eq!(sockets(&mut world), before);
+    }
+}
+
+#[test]
 fn clients_wait_for_a_card_for_five_seconds() {
     let mut world = World::new();
     world.netd.borrow_mut().answers = false;
