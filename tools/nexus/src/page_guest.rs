@@ -24,9 +24,21 @@ impl PageGuest {
     /// # Errors
     /// It does not build or does not start, or one of the two does not come.
     pub(crate) fn boot() -> Result<PageGuest> {
+        PageGuest::boot_with(&[])
+    }
+
+    /// The same, with arguments of `cargo nexus run`.
+    ///
+    /// # Errors
+    /// As [`boot`](Self::boot).
+    pub(crate) fn boot_with(arguments: &[&str]) -> Result<PageGuest> {
         let disks = tempfile::tempdir().context("making a place for a disk")?;
         let mut command = Command::new(paths::TOOL);
-        command.arg("run").current_dir(paths::root()?).env(paths::DISKS_VARIABLE, disks.path());
+        command
+            .arg("run")
+            .args(arguments)
+            .current_dir(paths::root()?)
+            .env(paths::DISKS_VARIABLE, disks.path());
         let (mut session, before) = Session::start(&mut command)?;
         let said = before.into_iter().find(|line| page_of(line).is_some());
         let said = match said {

@@ -80,25 +80,32 @@ fn rustflags(toolchain: &Toolchain, job: &Job<'_>) -> Result<Vec<String>> {
     Ok(flags)
 }
 
-/// Names of machine directories that must not reach a panic message: two trees in different places
-/// give the same bytes. A later one wins over an earlier one.
 fn remaps(toolchain: &Toolchain, job: &Job<'_>) -> Result<Vec<String>> {
+    let names = names(toolchain, &job.place.root, job.manifest)?;
+    let flag = |(from, to): (PathBuf, _)| format!("--remap-path-prefix={}={to}", from.display());
+    Ok(names.into_iter().map(flag).collect())
+}
+
+/// Machine directories whose names must not reach a panic message, and what they are called instead: two trees in
+/// different places give the same bytes. A later one wins over an earlier one.
+pub(crate) fn names(
+    toolchain: &Toolchain,
+    root: &Path,
+    manifest: &Path,
+) -> Result<Vec<(PathBuf, &'static str)>> {
     let home = env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
     let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     let source = toolchain.sysroot.join("lib/rustlib/src/rust");
-    let mut pairs = vec![
+    let mut names = vec![
         (cargo_home, "/cargo"),
         (source.canonicalize().unwrap_or(source), "/rust"),
-        (job.place.root.clone(), "/nexus"),
+        (root.to_owned(), "/nexus"),
     ];
-    let directory = job.manifest.parent().context("a manifest has a directory")?.canonicalize()?;
-    if !directory.starts_with(&job.place.root) {
-        pairs.push((directory, "/system"));
+    let directory = manifest.parent().context("a manifest has a directory")?.canonicalize()?;
+    if !directory.starts_with(root) {
+        names.push((directory, "/system"));
     }
-    Ok(pairs
-        .into_iter()
-        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
-        .collect())
+    Ok(names)
 }
 
 #[cfg(test)]

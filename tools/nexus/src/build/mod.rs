@@ -13,6 +13,8 @@ pub use place::Place;
 pub use sources::Sources;
 pub use twin::Twin;
 
+pub(crate) use cargo::names;
+
 use crate::cli::SystemArgs;
 use crate::desc::{Checked, Program};
 use crate::exit::Exit;

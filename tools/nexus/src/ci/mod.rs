@@ -1,6 +1,7 @@
 //! `cargo nexus ci`: everything that must hold, in the order of what it costs.
 
 mod attacks;
+mod debugger;
 mod docs;
 mod examples;
 pub(crate) mod guest;
@@ -84,7 +85,8 @@ const STEPS: &[Step] = &[
     step("docs", 10, "documents show what commands print, and name what is there", |_| {
         docs::check()
     }),
-    step("broken", 150, "a few defences left out, each of which must be noticed", |_| {
+    step("gdb", 10, "a debugger at one service of a machine that runs", |_| debugger::check()),
+    step("broken", 140, "a few defences left out, each of which must be noticed", |_| {
         guest::broken()
     }),
     step("mutants", 20, "a few changes of the code, each of which a test must notice", |_| {

@@ -9,12 +9,14 @@ use crate::build::{self, Place};
 use crate::cli::SystemArgs;
 use crate::exit::Exit;
 use crate::image::hex;
+use crate::toolchain::Toolchain;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use mark::Mark;
 use nexus_sysdesc::archive::{Archive, Kind, image_hash};
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -44,22 +46,27 @@ pub fn run(args: &GdbArgs) -> Result<Exit> {
     let (_, image) = build::image(&place, &args.system)?;
     let directory = place.folder(&checked)?;
     let target = Target::of(&image, &directory, &args.service)?;
+    let program = checked.programs.iter().find(|program| program.name == args.service);
+    let manifest =
+        program.map_or_else(|| place.root.join("Cargo.toml"), |one| one.manifest.clone());
+    let sources = build::names(&Toolchain::find()?, &place.root, &manifest)?;
     let again = format!("`cargo nexus run --gdb{}` starts one", args.system.as_arguments());
     let socket = Live::of(&directory).find(&hex(&image_hash(&image)));
     let socket = socket.map_err(|why| anyhow!("{why}; {again}"))?;
     let gdb = find(args.gdb.as_deref())?;
-    let scratch = tempfile::tempdir().context("making a scratch directory")?;
-    let script = scratch.path().join("nexus.py");
-    fs::write(&script, target.script(&socket)?).context("writing what gdb begins with")?;
+    // It is gone when the machine is.
+    let script = socket.with_file_name(format!("{}.py", args.service));
+    fs::write(&script, target.script(&socket, &place.root, &sources)?)
+        .context("writing what gdb begins with")?;
     let mut command = Command::new(&gdb);
     command.arg("-quiet").arg("-x").arg(&script).args(&args.arguments);
-    let status = command.status().with_context(|| format!("starting {}", gdb.display()))?;
-    Ok(if status.success() { Exit::Pass } else { Exit::Failed })
+    // Ctrl-C is gdb's: it takes the place of this process.
+    Err(command.exec()).with_context(|| format!("starting {}", gdb.display()))
 }
 
 /// What is looked at: a service, or the kernel.
 #[derive(Debug)]
-struct Target {
+pub struct Target {
     service: String,
     /// Of a service, in whose address space breakpoints stop.
     mark: Option<Mark>,
@@ -68,7 +75,11 @@ struct Target {
 }
 
 impl Target {
-    fn of(image: &[u8], directory: &Path, service: &str) -> Result<Target> {
+    /// A service of an image that is built in `directory`, or `kernel`.
+    ///
+    /// # Errors
+    /// There is no such service, or another has its code.
+    pub fn of(image: &[u8], directory: &Path, service: &str) -> Result<Target> {
         let (debug, kernel) = (directory.join("debug"), directory.join("debug/neuron"));
         if service == "kernel" {
             let (service, program) = (String::from("the kernel"), kernel.clone());
@@ -89,8 +100,17 @@ impl Target {
         Ok(Target { service: service.to_owned(), mark: Some(mark), program, kernel })
     }
 
-    /// What gdb begins with: who it is about, in Python, and then what is the same for all.
-    fn script(&self, socket: &Path) -> Result<String> {
+    /// What gdb begins with: who it is about, in Python, and then what is the same for all. `sources` are directories,
+    /// and what the programs call them.
+    ///
+    /// # Errors
+    /// A path is no text.
+    pub fn script(
+        &self,
+        socket: &Path,
+        root: &Path,
+        sources: &[(PathBuf, &str)],
+    ) -> Result<String> {
         let text = |path: &Path| -> Result<String> {
             let path = path.to_str().with_context(|| format!("{} is no text", path.display()))?;
             // A text of JSON is one of Python.
@@ -100,12 +120,18 @@ impl Target {
             || String::from("None"),
             |Mark { address, word }| format!("({address:#x}, {word:#x})"),
         );
+        // What is built in the tree has names within it.
+        let mut places = vec![format!("(\"\", {})", text(root)?)];
+        for (here, name) in sources {
+            places.push(format!("(\"{name}\", {})", text(here)?));
+        }
         Ok(format!(
-            "SERVICE = {}\nMARK = {mark}\nPROGRAM = {}\nKERNEL = {}\nSOCKET = {}\n{}",
+            "SERVICE = {}\nMARK = {mark}\nPROGRAM = {}\nKERNEL = {}\nSOCKET = {}\nSOURCES = [{}]\n{}",
             serde_json::to_string(&self.service)?,
             text(&self.program)?,
             text(&self.kernel)?,
             text(socket)?,
+            places.join(", "),
             include_str!("nexus.py")
         ))
     }
@@ -116,7 +142,10 @@ const NAMES: [&str; 5] =
     ["gdb-multiarch", "riscv64-unknown-elf-gdb", "riscv64-elf-gdb", "riscv64-linux-gnu-gdb", "gdb"];
 
 /// The gdb to use: `explicit`, else the first on the path that knows RISC-V.
-fn find(explicit: Option<&Path>) -> Result<PathBuf> {
+///
+/// # Errors
+/// There is none; says how to get one.
+pub(crate) fn find(explicit: Option<&Path>) -> Result<PathBuf> {
     if let Some(gdb) = explicit {
         if knows_riscv(gdb.as_os_str()) {
             return Ok(gdb.to_owned());

@@ -1,5 +1,5 @@
-# What gdb does for `cargo nexus gdb`, before the first line is typed. Above stand SERVICE, MARK, PROGRAM, KERNEL and
-# SOCKET.
+# What gdb does for `cargo nexus gdb`, before the first line is typed. Above stand SERVICE, MARK, PROGRAM, KERNEL,
+# SOCKET, and SOURCES: where the sources are of which the programs say another place.
 #
 # Every program begins at the same address, and breakpoints know addresses alone: so one in a service holds in each other
 # service, too. MARK is a word of its code, and where it stands, that no other program has there. It is looked at when a
@@ -51,6 +51,8 @@ for name, hardware in (("break", "hbreak"), ("b", "hbreak"), ("tbreak", "thbreak
     Break(name, hardware)
 gdb.execute("set pagination off")
 gdb.execute("set confirm off")
+for place, here in SOURCES:
+    gdb.execute(f"set substitute-path {place} {here}" if place else f"directory {here}")
 gdb.execute(f"file {PROGRAM}")
 if MARK is not None:
     gdb.execute(f"add-symbol-file {KERNEL}")

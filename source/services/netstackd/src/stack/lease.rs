@@ -62,7 +62,7 @@ impl Lease {
     /// Who gave it, and for how many seconds it still holds.
     pub(super) fn holds(&self, now: Instant) -> Option<(IpAddress, u32)> {
         let (server, until) = self.held?;
-        let left = if until > now { (until - now).secs() } else { 0 };
+        let left = (until.max(now) - now).secs();
         Some((server, u32::try_from(left).unwrap_or(u32::MAX)))
     }
 }

@@ -42,7 +42,7 @@ impl Told {
             dst_addr: EthernetAddress([0x33, 0x33, 0, 0, 0, 1]),
             ethertype: EthernetProtocol::Ipv6,
         };
-        let len = ethernet.buffer_len() + ip.buffer_len() + word.buffer_len();
+        let len = [ethernet.buffer_len(), ip.buffer_len(), word.buffer_len()].iter().sum();
         let mut frame = EthernetFrame::new_unchecked(vec![0; len]);
         ethernet.emit(&mut frame);
         let mut packet = Ipv6Packet::new_unchecked(frame.payload_mut());

@@ -262,11 +262,14 @@ mod tests {
         stack.streams.get_mut(all[3]).close();
         stack.egress(now, &mut card);
         assert_eq!(stack.streams.changes(), before + 1);
+        stack.streams.change();
+        assert_eq!(stack.streams.changes(), before + 2);
         // Its place is the next one's, whatever it was to do.
         stack.streams.get_mut(all[3]);
         stack.streams.remove(all[3]);
-        assert!(stack.streams.awake.is_empty());
+        assert_eq!((stack.streams.awake.len(), stack.streams.changes()), (0, before + 3));
         assert_eq!(stack.streams.add(socket()), all[3]);
+        assert_eq!(stack.streams.changes(), before + 4);
         assert_eq!(stack.streams.iter().count(), 100);
     }
 

@@ -36,9 +36,9 @@ pub(super) struct Peer {
 }
 
 #[derive(Default)]
-struct Line {
+pub(super) struct Line {
     comes: VecDeque<Vec<u8>>,
-    goes: Vec<Vec<u8>>,
+    pub(super) goes: Vec<Vec<u8>>,
 }
 
 pub(super) struct Came(Vec<u8>);

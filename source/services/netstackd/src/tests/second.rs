@@ -74,6 +74,20 @@ fn accept(world: &mut World, a: &mut super::Client, listener: u64) -> (u64, u16)
 /// How a connection is let go whose peer is to be told so.
 const RESET: Target = Target { address: [0; 16], port: 0, n: 1, len: 0 };
 
+// attack 109 U: go on with a connection that is gone, whose place is nobody's; its sender is told so
+#[test]
+fn a_connection_that_is_gone_is_unknown() {
+    let (mut world, mut a, listener) = listens();
+    let talk = Talk::open(&mut world, 3001);
+    let (socket, _) = accept(&mut world, &mut a, listener);
+    assert_eq!(world.ask(&mut a, wire::CLOSE, socket, RESET.as_bytes()).0, DONE);
+    assert_eq!(world.ask(&mut a, wire::CLOSE, listener, &[]).0, DONE);
+    world.run(3_000);
+    assert_eq!(world.server.stack().unwrap().streams.iter().count(), 0);
+    let answers = talk.says(&mut world, TcpControl::None, Some(talk.ack));
+    assert_eq!(answers, [(4, talk.ack)]);
+}
+
 // attack 109 U: ask for a connection under the four numbers of one that stands, while a socket listens that is found first; there is no second, and the first goes on; broken: net-second
 #[test]
 fn no_second_connection_is_under_the_same_numbers() {

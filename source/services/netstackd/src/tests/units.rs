@@ -3,6 +3,7 @@
 use nexus_proto::socket::ring::Opened;
 use smoltcp::wire::IpAddress;
 
+use super::peer::Line;
 use super::*;
 use crate::address::inner;
 use crate::exercise::good;
@@ -133,4 +134,60 @@ fn a_prefix_of_more_bits_than_an_address_has_is_none() {
         assert_eq!(world.server.stats().dropped - dropped, u64::from(bits > 128), "{bits}");
         assert_eq!(world.server.address(2).is_ok(), made, "{bits}");
     }
+}
+
+/// Whom a stack asks for the addresses of cards of, in one turn.
+fn asked_for(stack: &mut Stack, now: Instant) -> Vec<IpAddress> {
+    use smoltcp::wire::{ArpPacket, ArpRepr, EthernetFrame};
+    let mut line = Line::default();
+    stack.ask_neighbours(now, &mut line);
+    let asked = |frame: &Vec<u8>| {
+        let frame = EthernetFrame::new_checked(frame).unwrap();
+        let packet = ArpPacket::new_checked(frame.payload()).unwrap();
+        let ArpRepr::EthernetIpv4 { target_protocol_addr, .. } = ArpRepr::parse(&packet).unwrap()
+        else {
+            panic!("another question")
+        };
+        target_protocol_addr.into()
+    };
+    line.goes.iter().map(asked).collect()
+}
+
+#[test]
+fn each_neighbour_is_asked_for_once_a_second() {
+    let now = Instant::from_secs(1);
+    let mut stack = fixed(OWN, 24, None);
+    let there = |last| IpAddress::v4(10, 0, 2, last);
+    (0..2).for_each(|_| stack.seek(there(9), now));
+    assert_eq!(asked_for(&mut stack, now), [there(9)]);
+    stack.seek(there(9), now + Duration::from_millis(999));
+    assert_eq!(asked_for(&mut stack, now + Duration::from_millis(999)), []);
+    stack.seek(there(9), now + Duration::from_secs(1));
+    assert_eq!(asked_for(&mut stack, now + Duration::from_secs(1)), [there(9)]);
+}
+
+#[test]
+fn so_many_neighbours_are_remembered() {
+    let now = Instant::from_secs(1);
+    let mut stack = fixed(OWN, 24, None);
+    let mut asked = 0;
+    for turn in 0..60 {
+        (100..250).for_each(|last| stack.seek(IpAddress::v4(10, 0, 2, last), now));
+        let some = asked_for(&mut stack, now).len();
+        assert_eq!(some, if turn < 16 { 8 } else { 0 });
+        asked += some;
+    }
+    assert_eq!(asked, 128);
+}
+
+#[test]
+fn servers_of_names_are_asked_for() {
+    let (now, server) = (Instant::from_secs(1), [10, 0, 2, 3]);
+    let dns = vec![mapped(server)];
+    let address = Address::Static { address: OWN, bits: 24, gateway: None, dns };
+    let says = NetworkSays { address, leads_back: Vec::new() };
+    let mut stack = Stack::new(MAC, &says, Seeds::new([1; 4]), now);
+    assert_eq!(asked_for(&mut stack, now), []);
+    stack.seek_servers(now);
+    assert_eq!(asked_for(&mut stack, now), [IpAddress::v4(10, 0, 2, 3)]);
 }

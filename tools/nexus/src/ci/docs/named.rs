@@ -127,6 +127,8 @@ fn commands(text: &str) -> impl Iterator<Item = String> {
         };
         let unknown = typed
             .split_whitespace()
+            // Behind a `--` alone stands what others are told.
+            .take_while(|word| *word != "--")
             .filter(|word| word.starts_with("--"))
             .find(|word| !known(word))?;
         Some(format!("`cargo nexus {name}` has no `{unknown}`"))
@@ -168,6 +170,7 @@ mod tests {
             ("`make none`", "there is no `make none`"),
             ("`cargo nexus none`", "there is no `cargo nexus none`"),
             ("a `cargo nexus ci --none x`", "`cargo nexus ci` has no `--none`"),
+            ("a `cargo nexus run --none -- -S --all`", "`cargo nexus run` has no `--none`"),
         ] {
             assert_eq!(missing_in(text), [what]);
         }
