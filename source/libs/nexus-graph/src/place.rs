@@ -130,3 +130,36 @@ fn shift(boxes: &mut [Box]) {
         one.y += MARGIN - top;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{STEP, tops};
+    use alloc::vec::Vec;
+
+    /// Where the first box of each stands best, less its place: of all runs that begin at it or before, the highest, and of
+    /// those that end at it or behind, the lowest, of their means.
+    fn best(wanted: &[i32]) -> Vec<i32> {
+        let of = |first: usize, last: usize| {
+            let run = (first..=last).map(|at| wanted[at] - STEP * at as i32);
+            (run.sum::<i32>(), (last - first + 1) as i32)
+        };
+        let by_mean =
+            |one: &(i32, i32), other: &(i32, i32)| (one.0 * other.1).cmp(&(other.0 * one.1));
+        let best = |at: usize| {
+            let lowest = |first| (at..wanted.len()).map(|last| of(first, last)).min_by(by_mean);
+            let (sum, count) = (0..=at).filter_map(lowest).max_by(by_mean).unwrap();
+            sum / count + STEP * at as i32
+        };
+        (0..wanted.len()).map(best).collect()
+    }
+
+    #[test]
+    fn boxes_stand_as_near_as_they_can() {
+        let steps = [-2, -1, 0, 1, 3];
+        for number in 0..5_usize.pow(4) {
+            let wanted: Vec<i32> =
+                (0..4).map(|at| STEP * steps[number / 5_usize.pow(at) % 5]).collect();
+            assert_eq!(tops(&wanted), best(&wanted), "{wanted:?}");
+        }
+    }
+}

@@ -70,6 +70,18 @@ fn lines_that_need_not_cross_do_not() {
     assert!((0..6).all(|device| placed.boxes[device].y == placed.boxes[11 - device].y));
 }
 
+#[test]
+fn a_box_between_two_others_counts_as_half_a_place() {
+    let mut graph = Graph::default();
+    for number in 0..4 {
+        graph.node(node(number / 2, Kind::Device, "one", number as u32));
+    }
+    for (from, to) in [(2, 0), (2, 1), (3, 0)] {
+        graph.line(tie(from, to));
+    }
+    assert_eq!(crossings(&graph, &columns(&graph)), 0);
+}
+
 // attack 106 U: markup in names, notes, rules and reasons; it is text in the drawing; broken: graph-text-raw
 #[test]
 fn text_stays_text() {
