@@ -15,6 +15,7 @@ fn script(image: &[u8], service: &str) -> Result<String, String> {
         .map_err(|why| why.to_string())
 }
 
+// attack 111 H: each service of an image is looked at beside all others; a word of its code tells it apart, or it is refused; broken: debug-everywhere
 #[test]
 fn each_service_has_a_word_that_no_other_has() {
     let image = image("prod");

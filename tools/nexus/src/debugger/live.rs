@@ -102,6 +102,7 @@ mod tests {
     use super::*;
     use std::os::unix::net::UnixListener;
 
+    // attack 111 U: the folder is there and open to everybody, a socket in it is left over, and another machine runs; nobody else may enter, and nothing is taken for another; broken: live-open, live-foreign
     #[test]
     fn test_nobody_else_may_enter_and_nothing_stays() {
         let dir = tempfile::tempdir().unwrap();

@@ -205,4 +205,9 @@ fn the_command_says_what_differs() {
     assert_eq!(code, Some(Exit::Usage as i32));
     assert!(why.contains("no image at gone"), "{why}");
     assert_eq!(ask(&["prod"]).0, Some(Exit::Usage as i32));
+    // A directory is a system, and looked at as one: this one has no tests of its own, and cannot have the others.
+    let system = fixtures().join("system").to_string_lossy().into_owned();
+    let (code, _, why) = ask(&["prod", &system, "--profile", "test"]);
+    assert_eq!(code, Some(Exit::Usage as i32));
+    assert!(why.contains(&format!("{system}/system.toml:3:8: error")), "{why}");
 }
