@@ -1,5 +1,6 @@
 //! One line being edited: keys in, text and terminal output out. No device, no clock.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -9,6 +10,9 @@ use crate::render;
 
 /// Most bytes in a line.
 pub const MAX_LINE: usize = 192;
+
+/// Most bytes of what is looked for in the history.
+const MAX_WANTED: usize = 40;
 
 const BELL: u8 = 0x07;
 
@@ -45,6 +49,8 @@ pub struct Editor {
     draft: String,
     /// Something that was typed is not in the text.
     incomplete: bool,
+    /// A line with this in it is looked for in the history; the text is the one that was found last.
+    wanted: Option<String>,
 }
 
 impl Editor {
@@ -59,6 +65,7 @@ impl Editor {
             back: 0,
             draft: String::new(),
             incomplete: false,
+            wanted: None,
         }
     }
 
@@ -93,7 +100,13 @@ impl Editor {
 
     /// Draws the line on its row.
     pub fn draw(&self, out: &mut Vec<u8>) {
-        render::draw(out, self.columns, &self.prompt, &self.text, self.cursor);
+        match &self.wanted {
+            None => render::draw(out, self.columns, &self.prompt, &self.text, self.cursor),
+            Some(wanted) => {
+                let prompt = format!("(search `{wanted}`) ");
+                render::draw(out, self.columns, &prompt, &self.text, self.cursor);
+            }
+        }
     }
 
     /// Puts text before the cursor as if typed, control characters left out: all of it, or nothing
@@ -115,7 +128,12 @@ impl Editor {
     }
 
     /// Applies a key and appends to `out` what the terminal must show for it.
-    pub fn apply(&mut self, key: Key, history: &History, out: &mut Vec<u8>) -> Outcome {
+    pub fn apply(&mut self, key: Key, history: &mut History, out: &mut Vec<u8>) -> Outcome {
+        if let Some(wanted) = self.wanted.take()
+            && self.search(key, wanted, history, out)
+        {
+            return Outcome::Editing;
+        }
         match key {
             Key::Char(c) => self.put(c, out),
             Key::Backspace => self.backspace(out),
@@ -126,9 +144,16 @@ impl Editor {
             Key::WordRight => self.go(self.word_right(), out),
             Key::Home => self.go(0, out),
             Key::End => self.go(self.text.len(), out),
-            Key::KillToEnd => self.delete(self.cursor, self.text.len(), out),
-            Key::KillToStart => self.delete(0, self.cursor, out),
-            Key::KillWord => self.delete(self.word_left(), self.cursor, out),
+            Key::KillToEnd => self.cut(self.cursor, self.text.len(), history, out),
+            Key::KillToStart => self.cut(0, self.cursor, history, out),
+            Key::KillWord => self.cut(self.word_left(), self.cursor, history, out),
+            Key::Yank if history.cut().is_empty() => out.push(BELL),
+            Key::Yank => self.insert(history.cut(), out),
+            Key::Search => {
+                self.wanted = Some(String::new());
+                self.draw(out);
+            }
+            Key::Abandon => out.push(BELL),
             Key::Up => self.recall(self.back + 1, history, out),
             Key::Down => self.recall_newer(history, out),
             Key::Clear => {
@@ -146,6 +171,57 @@ impl Editor {
             Key::EndOfInput => return end(Outcome::EndOfInput, b"\r\n", out),
         }
         Outcome::Editing
+    }
+
+    /// A key while a line is looked for. False when that is over, and the key is one for the line that was found.
+    fn search(
+        &mut self,
+        key: Key,
+        mut wanted: String,
+        history: &History,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let from = match key {
+            Key::Search => self.back + 1,
+            Key::Char(c) if wanted.len() + c.len_utf8() <= MAX_WANTED => {
+                wanted.push(c);
+                self.back
+            }
+            Key::Char(_) => usize::MAX,
+            Key::Backspace => {
+                wanted.pop();
+                1
+            }
+            Key::Columns(columns) => {
+                self.wanted = Some(wanted);
+                self.set_columns(columns, out);
+                return true;
+            }
+            Key::Abandon => {
+                self.recall_draft();
+                self.draw(out);
+                return true;
+            }
+            _ => {
+                self.draw(out);
+                return false;
+            }
+        };
+        let found = history.find(&wanted, from);
+        let is_empty = wanted.is_empty();
+        self.wanted = Some(wanted);
+        match found {
+            Some(back) if !is_empty => self.recall(back, history, out),
+            None if !is_empty => {
+                out.push(BELL);
+                self.draw(out);
+            }
+            _ => {
+                self.recall_draft();
+                self.draw(out);
+            }
+        }
+        true
     }
 
     fn put(&mut self, c: char, out: &mut Vec<u8>) {
@@ -200,6 +276,14 @@ impl Editor {
         self.draw(out);
     }
 
+    /// Deletes it, and keeps it for [`Key::Yank`].
+    fn cut(&mut self, from: usize, to: usize, history: &mut History, out: &mut Vec<u8>) {
+        if from < to {
+            history.set_cut(&self.text[from..to]);
+        }
+        self.delete(from, to, out);
+    }
+
     fn go(&mut self, to: usize, out: &mut Vec<u8>) {
         if to != self.cursor {
             self.cursor = to;
@@ -216,26 +300,34 @@ impl Editor {
             self.draft = core::mem::take(&mut self.text);
         }
         self.back = back;
-        self.replace(String::from(line), out);
+        self.replace(String::from(line));
+        self.draw(out);
     }
 
     fn recall_newer(&mut self, history: &History, out: &mut Vec<u8>) {
         match self.back {
             0 => out.push(BELL),
             1 => {
-                self.back = 0;
-                let draft = core::mem::take(&mut self.draft);
-                self.replace(draft, out);
+                self.recall_draft();
+                self.draw(out);
             }
             back => self.recall(back - 1, history, out),
         }
     }
 
-    fn replace(&mut self, text: String, out: &mut Vec<u8>) {
+    /// Back to the line that was being typed.
+    fn recall_draft(&mut self) {
+        if self.back > 0 {
+            self.back = 0;
+            let draft = core::mem::take(&mut self.draft);
+            self.replace(draft);
+        }
+    }
+
+    fn replace(&mut self, text: String) {
         self.text = text;
         self.incomplete = false;
         self.cursor = self.text.len();
-        self.draw(out);
     }
 
     fn left(&self) -> usize {

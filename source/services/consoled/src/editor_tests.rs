@@ -12,7 +12,7 @@ fn typed(bytes: &[u8]) -> (Editor, Vec<Outcome>, Vec<u8>) {
     editor.set_prompt("> ");
     for byte in bytes {
         if let Some(key) = parser.push(*byte) {
-            outcomes.push(editor.apply(key, &history, &mut out));
+            outcomes.push(editor.apply(key, &mut history, &mut out));
         }
     }
     (editor, outcomes, out)
@@ -80,6 +80,57 @@ fn history_keeps_the_draft() {
     assert_eq!(after(b"dr\x1b[A\x1b[A\x1b[B"), "second|");
     assert_eq!(after(b"dr\x1b[A\x1b[B"), "dr|");
     assert_eq!(after(b"dr\x1b[B"), "dr|");
+}
+
+#[test]
+fn what_was_cut_is_put_back() {
+    assert_eq!(after(b"one two\x17\x01\x19"), "two|one ");
+    assert_eq!(after(b"one two\x15\x19\x19"), "one twoone two|");
+    assert_eq!(after(b"one\x1b[D\x0b\x19\x19"), "onee|");
+    // What was cut last, and not what was deleted; where nothing was there is nothing.
+    assert_eq!(after(b"one two\x17\x7f\x15\x0b\x19"), "one|");
+    assert_eq!((after(b"a\x19"), typed(b"a\x19").2.last()), ("a|".into(), Some(&BELL)));
+    let (editor, _, out) = typed(&[vec![b'x'; MAX_LINE - 1], b"\x15\x19\x19".to_vec()].concat());
+    assert_eq!((editor.text().len(), out.last()), (MAX_LINE - 1, Some(&BELL)));
+}
+
+#[test]
+fn a_line_is_found_by_a_part_of_it() {
+    assert_eq!(after(b"dr\x12s"), "second|");
+    assert_eq!(after(b"dr\x12st"), "first|");
+    assert_eq!(after(b"dr\x12s\x12"), "first|");
+    // What is not there is told, and what was found stays.
+    assert_eq!(after(b"dr\x12s\x12\x12"), "first|");
+    assert_eq!(
+        (after(b"dr\x12sx"), typed(b"dr\x12sx").2.contains(&BELL)),
+        ("second|".into(), true)
+    );
+    assert_eq!(after(b"dr\x12st\x7f"), "second|");
+    assert_eq!(after(b"dr\x12st\x7f\x7f"), "dr|");
+    // Any other key is one for the line, which is that of the history from there on.
+    assert_eq!(after(b"dr\x12st\x01"), "|first");
+    assert_eq!(after(b"dr\x12sec\x1b[A"), "first|");
+    assert_eq!(after(b"dr\x12st\x1b[B\x1b[B"), "dr|");
+    assert_eq!(after(b"dr\x12st\x05s"), "firsts|");
+    assert_eq!(typed(b"dr\x12st\r").1.last(), Some(&Outcome::Line));
+    assert_eq!(typed(b"dr\x12st\r").0.text(), "first");
+    assert_eq!(typed(b"\x12st\x03").1.last(), Some(&Outcome::Interrupt));
+    // Ctrl-G goes back to what was typed.
+    assert_eq!(after(b"dr\x12st\x07"), "dr|");
+    assert_eq!(after(b"d\x12\x07r"), "dr|");
+    assert_eq!(typed(b"dr\x07").2, b"dr\x07");
+}
+
+#[test]
+fn the_row_says_what_is_looked_for() {
+    let said = |bytes: &[u8]| String::from_utf8(typed(bytes).2).unwrap();
+    assert!(said(b"dr\x12").ends_with("\r\x1b[K(search ``) dr"), "{:?}", said(b"dr\x12"));
+    assert!(said(b"\x12st").ends_with("\r\x1b[K(search `st`) first"));
+    assert!(said(b"\x12st\x1b[40;40R").ends_with("\r\x1b[K(search `st`) first"));
+    assert!(said(b"\x12st\x05").ends_with("\r\x1b[K> first"));
+    // No longer than a line.
+    let (editor, _, out) = typed(&[b"\x12".to_vec(), vec![b's'; MAX_LINE + 9]].concat());
+    assert_eq!((editor.text(), out.contains(&BELL)), ("second", true));
 }
 
 #[test]
@@ -204,10 +255,12 @@ proptest! {
                 b"\x1b[D".to_vec(), b"\x1b[C".to_vec(), b"\x1b[A".to_vec(), b"\x1b[B".to_vec(),
                 b"\x01".to_vec(), b"\x05".to_vec(), b"\x17".to_vec(), b"\x7f".to_vec(),
                 b"\x1b[3~".to_vec(), b"\x0c".to_vec(), b"\x1bb".to_vec(), b"\x1bf".to_vec(),
+                b"\x12".to_vec(), b"\x19".to_vec(), b"\x07".to_vec(),
             ]),
         ], 0..60)
     ) {
-        let (editor, _, out) = typed(&keys.concat());
+        // Whatever was looked for, it is over.
+        let (editor, _, out) = typed(&[keys.concat(), b"\x05".to_vec()].concat());
         prop_assume!(render::fits(render::USUAL, "> ", editor.text()));
         let mut row = Row::default();
         row.show("> ");

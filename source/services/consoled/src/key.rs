@@ -41,6 +41,12 @@ pub enum Key {
     KillToStart,
     /// Delete the word before the cursor.
     KillWord,
+    /// Insert what was cut last.
+    Yank,
+    /// Look for a line in the history; once more, for one before it.
+    Search,
+    /// Leave that.
+    Abandon,
     /// Clear the screen.
     Clear,
     /// Ctrl-C.
@@ -195,6 +201,7 @@ fn control_key(byte: u8) -> Option<Key> {
         0x04 => Key::EndOfInput,
         0x05 => Key::End,
         0x06 => Key::Right,
+        0x07 => Key::Abandon,
         0x08 | 0x7f => Key::Backspace,
         0x09 => Key::Tab,
         0x0a => Key::Enter,
@@ -202,8 +209,10 @@ fn control_key(byte: u8) -> Option<Key> {
         0x0c => Key::Clear,
         0x0e => Key::Down,
         0x10 => Key::Up,
+        0x12 => Key::Search,
         0x15 => Key::KillToStart,
         0x17 => Key::KillWord,
+        0x19 => Key::Yank,
         _ => return None,
     })
 }

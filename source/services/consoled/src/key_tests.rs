@@ -20,6 +20,7 @@ fn plain_text_and_control_codes() {
         keys(b"\x03\x04\x09\x08\x7f"),
         [Key::Interrupt, Key::EndOfInput, Key::Tab, Key::Backspace, Key::Backspace]
     );
+    assert_eq!(keys(b"\x07\x12\x19"), [Key::Abandon, Key::Search, Key::Yank]);
 }
 
 #[test]

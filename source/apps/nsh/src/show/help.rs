@@ -16,7 +16,8 @@ pub fn help() -> String {
     for spec in SPECS {
         table.row([spec.usage.to_string(), spec.summary.to_string()]);
     }
-    let keys = "Tab completes. `help COMMAND` tells more. Arrow keys recall what was typed.";
+    let keys = "Tab completes. `help COMMAND` tells more. Arrow keys recall what was typed, Ctrl-R \
+                looks for it, Ctrl-Y puts back what Ctrl-K, U or W cut.";
     table.render() + "\n" + &wrap("", keys)
 }
 
