@@ -48,18 +48,19 @@ impl Files {
     }
 
     /// What a command can be asked for that compiles and starts nothing, and is printed. None for those
-    /// that build a system before they print, or print to standard error alone.
+    /// that build a system before they print, print to standard error alone, or have another print.
     fn requests(&self, command: &str) -> Vec<Vec<String>> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let (image, programs, out) = (self.at("image"), self.at(""), self.at("out"));
         match command {
-            "build" | "run" | "test-os" | "bench" | "faults" | "setup" => vec![],
+            "build" | "run" | "gdb" | "test-os" | "bench" | "faults" | "setup" => vec![],
             "ci" | "assure" | "test-broken" => vec![words(&["--list"])],
             "check" | "fuzz" | "abi-doc" => vec![vec![]],
             "attacks" => vec![words(&["7"])],
             "image" => vec![words(&["--programs", &programs, "--out", &out])],
             "audit" => {
-                vec![words(&["--image", &image]), words(&["--image", &image, "--json"])]
+                let diff = words(&["--diff", &image, &image]);
+                vec![words(&["--image", &image]), words(&["--image", &image, "--json"]), diff]
             }
             "why" => vec![words(&["--image", &image, "nsh", "net", "tcp", "80"])],
             "witness" => vec![words(&[&self.at("ram"), "80000000"])],

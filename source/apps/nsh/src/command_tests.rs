@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture::names;
-use crate::specs::SPECS;
+use crate::specs::{SPECS, examples};
 use nexus_sysdesc::NetProtocol;
 
 fn command(line: &str) -> Result<Option<Command>, String> {
@@ -225,4 +225,11 @@ fn a_number_of_lines_is_from_one_to_all_there_are() {
         assert!(parse(&format!("{command} 1"), &names()).is_ok());
     }
     assert!(parse("ledger -1", &names()).unwrap_err().contains("is no number"));
+}
+
+#[test]
+fn what_help_shows_may_be_typed() {
+    for line in SPECS.iter().flat_map(|spec| examples(spec.name)) {
+        assert!(matches!(command(line), Ok(Some(_))), "{line}: {:?}", command(line));
+    }
 }

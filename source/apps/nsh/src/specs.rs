@@ -163,6 +163,36 @@ specs! {
     "reboot" [] "reboot", "start the machine anew", "";
 }
 
+/// What may be typed, as it stands, on the standard system.
+const EXAMPLES: &[&str] = &[
+    "help why",
+    "caps rngd",
+    "ledger 5",
+    "ledger --boot 7 --device blk0 --at 12.5",
+    "why rngd rng0",
+    "why nsh supervise",
+    "why nsh net tcp 80",
+    "try rngd uart0",
+    "restart rngd",
+    "stop rtcd",
+    "kill virtioblkd",
+    "log rngd",
+    "log -f virtionetd",
+    "disk read 0",
+    "state put notes/first what it says",
+    "state get notes/first",
+    "state ls notes",
+    "ping 10.0.2.2",
+    "resolve deb.debian.org",
+    "fetch http://10.0.2.2:8000/",
+    "random 32",
+];
+
+/// The examples of a command.
+pub fn examples(name: &str) -> impl Iterator<Item = &'static str> {
+    EXAMPLES.iter().copied().filter(move |line| line.split(' ').next() == Some(name))
+}
+
 /// What other systems call it.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("exit", "poweroff"),

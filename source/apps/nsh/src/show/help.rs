@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use nexus_proto::init::Readiness;
 use nexus_words::amount::{of_ticks, seconds};
 
-use crate::specs::{SPECS, Spec};
+use crate::specs::{SPECS, Spec, examples};
 use crate::table::{Table, left, wrap};
 
 /// Every command.
@@ -28,6 +28,7 @@ pub fn help_one(spec: &Spec) -> String {
     if !spec.more.is_empty() {
         text += &wrap("  ", spec.more);
     }
+    examples(spec.name).for_each(|line| text += &wrap("  for example: ", line));
     text
 }
 
@@ -91,6 +92,15 @@ mod tests {
         for spec in SPECS {
             assert!(help_one(spec).lines().all(|line| width(line) <= columns()), "{}", spec.name);
             assert!(!spec.more.contains("  ") && !spec.summary.contains("  "), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn examples_are_of_every_command_that_is_told_something() {
+        let text = help_one(spec("random").unwrap());
+        assert!(text.ends_with(" 256 at most.\n  for example: random 32\n"), "{text}");
+        for spec in SPECS {
+            assert_eq!(examples(spec.name).count() > 0, !spec.args.is_empty(), "{}", spec.name);
         }
     }
 
