@@ -32,6 +32,7 @@ fn says_who_may_touch_what() {
     assert_golden("audit.txt", &audit.to_text(132));
     assert_golden("audit.json", &format!("{}\n", audit.to_json().expect("JSON")));
     assert_golden("audit.svg", &format!("{}\n", audit.to_svg()));
+    assert_golden("audit.dot", &audit.to_dot());
     let svg = audit.to_svg();
     for window in &audit.windows {
         let title = format!("<title>{}: {}</title>", window.rule, window.reason);

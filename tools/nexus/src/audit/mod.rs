@@ -5,6 +5,7 @@
 
 mod assert;
 mod diff;
+mod dot;
 mod graph;
 mod model;
 mod net;
@@ -51,11 +52,14 @@ pub struct AuditArgs {
     /// Print a drawing (SVG): devices, owners, who shares memory, and the lines of the policy.
     #[arg(long, conflicts_with = "json")]
     svg: bool,
+    /// Print the same, and who may call whom, for Graphviz (DOT).
+    #[arg(long, conflicts_with_all = ["json", "svg"])]
+    dot: bool,
     /// Check the assertions in this file as well; it can be given more than once.
     #[arg(long, value_name = "FILE")]
     assert: Vec<PathBuf>,
     /// Say who gained or lost what between two images, or two systems that are built; exit code 1 when somebody did.
-    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with_all = ["system", "image", "svg", "assert"])]
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with_all = ["system", "image", "svg", "dot", "assert"])]
     diff: Vec<PathBuf>,
 }
 
@@ -75,6 +79,8 @@ pub fn run(args: &AuditArgs) -> Result<Exit> {
         println_raw!("{}", audit.to_json()?);
     } else if args.svg {
         println_raw!("{}", audit.to_svg());
+    } else if args.dot {
+        print!("{}", audit.to_dot());
     } else {
         print!("{}", audit.to_text(columns::of(stdout()).unwrap_or(columns::USUAL)));
     }

@@ -43,7 +43,7 @@ impl Live {
         ensure!(
             length <= LONGEST,
             "{} has {length} bytes, and a socket's path at most {LONGEST}: build in a shorter place \
-             (NEXUS_BUILD)",
+             (NEXUS_BUILD_DIR)",
             socket.display()
         );
         if UnixStream::connect(&socket).is_ok() {

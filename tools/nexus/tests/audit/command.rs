@@ -48,7 +48,9 @@ fn the_command_prints_what_the_image_says() {
     assert_eq!(image.audit(&["--json"]), (passed, json, String::new()));
     let svg = format!("{}\n", audit.to_svg());
     assert_eq!(image.audit(&["--svg"]), (passed, svg, String::new()));
+    assert_eq!(image.audit(&["--dot"]), (passed, audit.to_dot(), String::new()));
     assert_eq!(image.audit(&["--svg", "--json"]).0, Some(Exit::Usage as i32));
+    assert_eq!(image.audit(&["--svg", "--dot"]).0, Some(Exit::Usage as i32));
 }
 
 #[test]
