@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 /// How each finding begins.
 pub(crate) const FINDING: &str = "a visitor of the page: ";
-/// Slow ones: one more than are served at one time.
-const SLOW: usize = 9;
+/// Slow ones: as many as are served at one time.
+const SLOW: usize = 8;
 /// After so long without an answer a slow one sends another byte of its head.
 const DRIP: Duration = Duration::from_millis(250);
 /// So long a slow one waits for its end, which comes after four seconds: a safety net.
@@ -42,14 +42,18 @@ enum End {
     Told(u16),
     /// It did not end.
     Kept,
+    /// It was not answered when it meant it.
+    Absent,
 }
 
 impl Visits {
     fn all(self) -> Vec<String> {
         thread::scope(|scope| {
-            // All of them are there before anybody else comes.
-            let slow = (0..SLOW).map(|_| self.connect()).collect::<Vec<_>>();
-            let slow = slow.into_iter().map(|stream| scope.spawn(move || self.slow(stream)));
+            // All of them are there before anybody else comes, who is served only when one gives way.
+            let slow = (0..SLOW).map(|_| {
+                let stream = self.comes();
+                scope.spawn(move || self.slow(stream))
+            });
             let slow: Vec<_> = slow.collect();
             let mut found: Vec<String> = self.served("beside slow ones").into_iter().collect();
             for (what, status, request) in self.requests() {
@@ -67,9 +71,25 @@ impl Visits {
         TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
     }
 
+    /// One that will be slow, and is answered once before that: the page has it, and not only the host, which would have
+    /// it wait for its turn where nobody sees it.
+    fn comes(self) -> std::io::Result<TcpStream> {
+        let mut stream = self.connect()?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.write_all(format!("{}\r\n", self.begun("/alive")).as_bytes())?;
+        let (mut text, mut piece) = (Vec::new(), [0; 1024]);
+        while answers(&text) == 0 {
+            match stream.read(&mut piece)? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                len => text.extend_from_slice(piece.get(..len).unwrap_or_default()),
+            }
+        }
+        Ok(stream)
+    }
+
     /// A head that never ends, a byte now and then.
     fn slow(self, stream: std::io::Result<TcpStream>) -> End {
-        let Ok(mut stream) = stream else { return End::GaveWay };
+        let Ok(mut stream) = stream else { return End::Absent };
         let until = Instant::now() + self.patience;
         let (mut text, mut piece) = (Vec::new(), [0; 1024]);
         // What is sent when nobody takes it any more is not missed; to read tells of the end.
