@@ -56,7 +56,7 @@ fn test_reject_mmio_exec() {
     });
 }
 
-// attack 11 U: a window mapped to read, and to read and write; no leaf of it can be executed; broken: device-exec
+// attack 11 U: a window mapped to read, and to read and write; no leaf of it can be executed; broken: device-leaf-exec
 #[test]
 fn test_reject_mmio_execution_of_what_is_mapped() {
     with_owner(|w, o| {
