@@ -38,9 +38,22 @@ impl Fact {
 /// The facts of an image, each once.
 pub(super) fn of(audit: &Audit) -> Vec<Fact> {
     // The image is told by its head; its bytes follow from what is in it.
-    let Audit { schema: _, profile: _, epoch: _, image_sha256: _, image_bytes: _, .. } = audit;
-    let Audit { system, unlimited_restarts, devices, network, .. } = audit;
-    let Audit { services, windows, refused, trusted, memory, .. } = audit;
+    let Audit {
+        schema: _,
+        system,
+        profile: _,
+        epoch: _,
+        unlimited_restarts,
+        image_sha256: _,
+        image_bytes: _,
+        devices,
+        network,
+        services,
+        windows,
+        refused,
+        trusted,
+        memory,
+    } = audit;
     let mut all = Facts::default();
     if *unlimited_restarts {
         all.says(system, "starts services again without pause and limit");
@@ -86,9 +99,21 @@ impl Facts {
     }
 
     fn device(&mut self, device: &AuditDevice) {
-        let AuditDevice { id, name, class, instance, base, chosen_by, store, len, irq, .. } =
-            device;
-        let AuditDevice { dma, danger, owners: _, .. } = device;
+        let AuditDevice {
+            id,
+            name,
+            class,
+            instance,
+            base,
+            chosen_by,
+            store,
+            len,
+            irq,
+            dma,
+            danger,
+            // Told by its window.
+            owners: _,
+        } = device;
         self.counts(name, "is the device", format!("{class} #{instance}, number {id}"));
         let base =
             base.map_or_else(|| String::from("where it is found"), |base| format!("{base:#x}"));
@@ -121,12 +146,31 @@ impl Facts {
     }
 
     fn service(&mut self, service: &AuditService) {
-        let AuditService { id, name, init, priority, frames, objects, serves, restart, .. } =
-            service;
-        let AuditService { answers_within, calls, permissions, permits, rings, tree, .. } = service;
-        let AuditService { opens, sockets, reaches, must_prove, program, danger, .. } = service;
-        // Of windows, which are told by themselves.
-        let AuditService { owns: _, receives: _, .. } = service;
+        let AuditService {
+            id,
+            name,
+            init,
+            priority,
+            frames,
+            objects,
+            serves,
+            restart,
+            answers_within,
+            calls,
+            permissions,
+            permits,
+            rings,
+            tree,
+            opens,
+            sockets,
+            reaches,
+            // Told by its windows.
+            owns: _,
+            receives: _,
+            danger,
+            must_prove,
+            program,
+        } = service;
         self.counts(name, "is the service of number", id);
         self.counts(name, "has the priority", priority);
         let frames = if *init { String::from("all") } else { frames.to_string() };
@@ -141,15 +185,7 @@ impl Facts {
             self.counts(name, "must answer within", format!("{ms} ms"));
         }
         calls.iter().for_each(|peer| self.says(name, &format!("may call {peer}")));
-        // Each has its line, or is told without one.
-        for permission in permissions {
-            let by = permits.iter().filter(|permit| permit.permission == *permission);
-            let by: Vec<&str> = by.map(|permit| permit.rule.as_str()).collect();
-            self.counts(name, &format!("has the permission `{permission}` by"), by.join(", "));
-        }
-        for AuditPermit { permission: _, rule, reason } in permits {
-            self.rule(rule, reason);
-        }
+        self.permits(name, permissions, permits);
         rings.iter().for_each(|ring| self.ring(name, ring));
         if let Some(AuditTree { id, keys, bytes }) = tree {
             self.counts(name, "keeps state in the tree", id);
@@ -164,6 +200,18 @@ impl Facts {
         reaches.iter().for_each(|reach| self.reach(name, reach));
         must_prove.iter().for_each(|proof| self.says(name, &format!("must prove {proof}")));
         self.program(name, program);
+    }
+
+    fn permits(&mut self, name: &str, permissions: &[&'static str], permits: &[AuditPermit]) {
+        // Each has its line, or is told without one.
+        for permission in permissions {
+            let by = permits.iter().filter(|permit| permit.permission == *permission);
+            let by: Vec<&str> = by.map(|permit| permit.rule.as_str()).collect();
+            self.counts(name, &format!("has the permission `{permission}` by"), by.join(", "));
+        }
+        for AuditPermit { permission: _, rule, reason } in permits {
+            self.rule(rule, reason);
+        }
     }
 
     fn ring(&mut self, name: &str, ring: &AuditRing) {
@@ -217,12 +265,25 @@ impl Facts {
     }
 
     fn window(&mut self, window: &AuditWindow) {
-        let AuditWindow { service_name: who, device_name: device, rights, registers, irq, .. } =
-            window;
-        let AuditWindow { interval, memory, all_memory, rule, reason, .. } = window;
-        // Of the service and of the device, which are told by themselves.
-        let AuditWindow { service: _, device: _, class: _, base: _, len: _, danger: _, .. } =
-            window;
+        let AuditWindow {
+            service: _,
+            service_name: who,
+            device: _,
+            device_name: device,
+            // Of the device, which is told by itself.
+            class: _,
+            base: _,
+            len: _,
+            danger: _,
+            rights,
+            registers,
+            irq,
+            interval,
+            memory,
+            all_memory,
+            rule,
+            reason,
+        } = window;
         self.counts(who, &format!("holds {device} by"), rule);
         self.rule(rule, reason);
         for right in rights_names(*rights) {
