@@ -11,13 +11,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 /// What stands on gdb's screen once it listens to what it is told.
 const READY: &str = "The machine stands still.";
 /// What it is told: to stop a service in a function, to say where it is, and to leave.
-const TOLD: [&str; 8] = [
+const TOLD: [&str; 7] = [
     "-batch",
     "-ex=break random",
     "-ex=continue",
     "-ex=backtrace",
     "-ex=print $in_service()",
-    "-ex=print $sp",
     "-ex=delete",
     "-ex=detach",
 ];

@@ -50,8 +50,8 @@ impl Diff {
     #[must_use]
     pub fn of(old: &Audit, new: &Audit) -> Diff {
         let (before, after) = (facts::of(old), facts::of(new));
-        let changed =
-            after.iter().filter_map(|fact| Change::of(by_name(&before).get(&fact.name())?, fact));
+        let known = by_name(&before);
+        let changed = after.iter().filter_map(|fact| Change::of(known.get(&fact.name())?, fact));
         Diff {
             schema: SCHEMA,
             old: Side::of(old),
